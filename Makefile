@@ -1,0 +1,147 @@
+# Bytecrowds. One non-recursive makefile; `make help` lists the targets.
+#
+# Each mode has a build tree of its own (build/<mode>/), so switching between them rebuilds nothing:
+#   release   what people run
+#   asan      gcc, ASan + UBSan, warnings are errors; every C test runs in it
+#   fuzz      clang, libFuzzer + ASan + UBSan
+#   tsan      gcc, ThreadSanitizer
+
+MODE ?= release
+B := build/$(MODE)
+
+VERSION := $(shell cat VERSION)
+FOLDERS := base y proto net store server
+PKGS := libuv sqlite3 hiredis openssl
+
+CC_release := gcc
+CC_asan := gcc
+CC_tsan := gcc
+CC_fuzz := clang
+CC := $(CC_$(MODE))
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+        -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wno-unused-parameter
+CFLAGS_release := -O2 -g -fno-plt -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -Werror
+CFLAGS_tsan := -O1 -g -fsanitize=thread -Werror
+CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+LDFLAGS_asan := -fsanitize=address,undefined
+LDFLAGS_tsan := -fsanitize=thread
+LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
+
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+CPPFLAGS += -Isrc -I. -D_GNU_SOURCE -DBYTECROWDS_VERSION='"$(VERSION)"' -MMD -MP $(PKG_CFLAGS)
+CFLAGS += -std=c11 $(WARN) $(CFLAGS_$(MODE))
+LDFLAGS += $(LDFLAGS_$(MODE))
+
+.PHONY: all release asan help test test-c test-web test-e2e lint format clean web FORCE
+.SECONDARY:
+.DEFAULT_GOAL := help
+
+# --- libraries, one for each folder of src/ ------------------------------------------------------
+
+define folder
+OBJ_$(1) := $$(patsubst %.c,$$(B)/%.o,$$(sort $$(wildcard src/$(1)/*.c)))
+$$(B)/lib$(1).a: $$(OBJ_$(1))
+	@rm -f $$@
+	@ar rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder,$(f))))
+
+# Link order: what includes stands before what it includes (conventions: app -> server -> proto -> y,
+# server -> net -> base, server -> store -> base).
+LIBS_base := $(B)/libbase.a
+LIBS_y := $(B)/liby.a
+LIBS_proto := $(B)/libproto.a $(LIBS_y) $(LIBS_base)
+LIBS_net := $(B)/libnet.a $(LIBS_base)
+LIBS_store := $(B)/libstore.a $(LIBS_base)
+LIBS_server := $(B)/libserver.a $(B)/libproto.a $(B)/liby.a $(B)/libnet.a $(B)/libstore.a $(B)/libbase.a
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  cc    $(MODE) $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+# --- the program ---------------------------------------------------------------------------------
+
+OBJ_app := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard src/app/*.c)))
+WEB_OUT := build/web/assets.S
+WEB_SRC := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
+
+$(WEB_OUT): $(WEB_SRC)
+	@echo "  web   bundle, compress, embed"
+	@cd web && { [ -d node_modules ] && [ node_modules -nt package-lock.json ] || { npm ci --silent --no-audit --no-fund && touch node_modules; }; }
+	@node web/build.mjs build/web
+
+$(B)/assets.o: $(WEB_OUT)
+	@mkdir -p $(@D)
+	@$(CC) -c $< -o $@
+
+$(B)/bytecrowds: $(OBJ_app) $(B)/assets.o $(LIBS_server)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS) $^ $(PKG_LIBS) -lpthread -lm -o $@
+
+release: ## build/release/bytecrowds, the program with the web page in it
+	@$(MAKE) --no-print-directory MODE=release build/release/bytecrowds
+
+asan: ## build/asan/bytecrowds, the same with ASan and UBSan
+	@$(MAKE) --no-print-directory MODE=asan build/asan/bytecrowds
+
+web: $(WEB_OUT) ## bundle the web page only
+
+# --- C tests: one program for each folder, tests/<folder>/*.c, plus replayed fuzz corpora ----------
+
+TEST_FOLDERS := $(foreach f,$(FOLDERS),$(if $(wildcard tests/$(f)/*.c),$(f)))
+define test_folder
+OBJ_test_$(1) := $$(patsubst %.c,$$(B)/%.o,$$(sort $$(wildcard tests/$(1)/*.c)))
+$$(B)/test-$(1): $$(OBJ_test_$(1)) $$(B)/tests/test.o $$(LIBS_$(1))
+	@echo "  link  $$@"
+	@$$(CC) $$(LDFLAGS) $$^ $$(if $$(filter-out y,$(1)),$$(PKG_LIBS)) -lpthread -lm -o $$@
+endef
+$(foreach f,$(TEST_FOLDERS),$(eval $(call test_folder,$(f))))
+
+# A fuzz target tests/fuzz/<folder>_<what>.c defines LLVMFuzzerTestOneInput. In mode fuzz it links with
+# libFuzzer; in every other mode with tests/fuzz/replay.c, which runs the saved corpus.
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(filter-out %/replay.c,$(sort $(wildcard tests/fuzz/*.c))))
+$(B)/fuzz-%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(MODE)),,$(B)/tests/fuzz/replay.o) $(LIBS_server)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS) $^ $(PKG_LIBS) -lpthread -lm -o $@
+
+.PHONY: test-c-run
+test-c-run: $(foreach f,$(TEST_FOLDERS),$(B)/test-$(f)) $(foreach f,$(FUZZ),$(B)/fuzz-$(f))
+	@tests/run-c $(B)
+
+test-c: ## every C test and the saved fuzz corpora, under ASan and UBSan
+	@$(MAKE) --no-print-directory MODE=asan test-c-run
+
+test-%: ## C tests of one folder, e.g. make test-y
+	@$(MAKE) --no-print-directory MODE=asan build/asan/test-$*
+	@build/asan/test-$*
+
+fuzz-%: ## fuzz one target for FUZZ_SECONDS (default 60), e.g. make fuzz-y_apply
+	@$(MAKE) --no-print-directory MODE=fuzz build/fuzz/fuzz-$*
+	@mkdir -p build/corpus/$* tests/fuzz/corpus/$*
+	@build/fuzz/fuzz-$* -max_total_time=$(or $(FUZZ_SECONDS),60) -timeout=10 build/corpus/$* tests/fuzz/corpus/$*
+
+test: ## every test: C, web, end to end
+	@tests/run-all
+
+# --- keeping the house ---------------------------------------------------------------------------
+
+lint: ## layers, formatting, static analysis
+	@tests/lint
+
+format: ## rewrite C sources with clang-format
+	@clang-format -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h')
+
+clean: ## remove build/
+	@rm -rf build
+
+help: ## this list
+	@echo "bytecrowds $(VERSION): ./dev run and ./dev test install what is missing; then:"
+	@sed -n 's/^\([a-z%-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
