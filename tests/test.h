@@ -1,7 +1,8 @@
 /*
  * A test is one function that registers itself:
  *
- *     TEST(buf_grows) { CHECK(len == 3); CHECK_EQ(a, b); CHECK_STR(s, "x"); CHECK_MEM(p, n, q, m); }
+ *     TEST(buf_grows) { CHECK(len == 3); CHECK_EQ(a, b); CHECK_STR(s, "x"); CHECK_MEM(p, n, q, m);
+ * }
  *
  * A failed check prints where and what, and ends that test. Each folder's tests are one program;
  * `test-y name` runs only the tests whose name contains `name`. Random tests draw from test_rand(),
