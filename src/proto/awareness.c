@@ -1,0 +1,294 @@
+#include "proto/awareness.h"
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "proto/message.h"
+#include "y/y.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_CLIENTS 8192
+#define DEFAULT_PER_OWNER 64
+#define DEFAULT_STATE_BYTES (16 * 1024)
+/* Stock clients forget a silent peer after 30 s; an echo cannot be older than that. */
+#define GONE_MEMORY_MS 60000
+
+struct state {
+    uint64_t client, clock;
+    uint64_t gone_ms; /* when it went; only in `gone` */
+    char *json;       /* NULL: gone */
+    size_t len;
+    struct awareness_owner *owner;
+    struct list node;  /* in `here` or, oldest first, in `gone` */
+    struct list dirty; /* in `changes`, or alone */
+};
+
+struct awareness {
+    struct awareness_limits limits;
+    struct table states; /* client id -> struct state */
+    struct list here, gone, changes;
+    size_t count, gone_count;
+};
+
+/* One entry of a payload on its way in. */
+struct entry {
+    uint64_t client, clock;
+    const char *json; /* NULL: null */
+    size_t len;
+};
+
+struct awareness *awareness_new(const struct awareness_limits *limits)
+{
+    struct awareness *a = xcalloc(1, sizeof(*a));
+    if (limits)
+        a->limits = *limits;
+    if (!a->limits.clients)
+        a->limits.clients = DEFAULT_CLIENTS;
+    if (!a->limits.clients_per_owner)
+        a->limits.clients_per_owner = DEFAULT_PER_OWNER;
+    if (!a->limits.state_bytes)
+        a->limits.state_bytes = DEFAULT_STATE_BYTES;
+    list_init(&a->here);
+    list_init(&a->gone);
+    list_init(&a->changes);
+    return a;
+}
+
+static void forget(struct awareness *a, struct state *s)
+{
+    table_remove(&a->states, &s->client, sizeof(s->client));
+    list_remove(&s->node);
+    list_remove(&s->dirty);
+    if (!s->json)
+        a->gone_count--;
+    free(s->json);
+    free(s);
+}
+
+void awareness_free(struct awareness *a)
+{
+    if (!a)
+        return;
+    list_each(n, &a->here) forget(a, container_of(n, struct state, node));
+    list_each(n, &a->gone) forget(a, container_of(n, struct state, node));
+    table_release(&a->states);
+    free(a);
+}
+
+static void mark(struct awareness *a, struct state *s)
+{
+    if (list_empty(&s->dirty))
+        list_append(&a->changes, &s->dirty);
+}
+
+static void disown(struct state *s)
+{
+    if (s->owner)
+        s->owner->count--;
+    s->owner = NULL;
+}
+
+/* Forgets who has been gone for long, and the longest gone if a flood of names made them too many;
+ * never one whose going was not told yet. */
+static void expire(struct awareness *a, uint64_t now_ms)
+{
+    list_each(n, &a->gone)
+    {
+        struct state *s = container_of(n, struct state, node);
+        if (now_ms - s->gone_ms < GONE_MEMORY_MS && a->gone_count <= a->limits.clients)
+            break;
+        if (list_empty(&s->dirty))
+            forget(a, s);
+    }
+}
+
+static void go(struct awareness *a, struct state *s, uint64_t now_ms)
+{
+    disown(s);
+    free(s->json);
+    s->json = NULL;
+    s->len = 0;
+    s->gone_ms = now_ms;
+    a->count--;
+    a->gone_count++;
+    list_remove(&s->node);
+    list_append(&a->gone, &s->node);
+    mark(a, s);
+    expire(a, now_ms);
+}
+
+static bool is_news(const struct state *s, const struct entry *e)
+{
+    if (!s)
+        return e->json != NULL;
+    return e->clock > s->clock || (e->clock == s->clock && !e->json && s->json);
+}
+
+static void own(struct state *s, struct awareness_owner *owner)
+{
+    if (s->owner == owner)
+        return;
+    disown(s);
+    s->owner = owner;
+    owner->count++;
+}
+
+static void take(struct awareness *a, struct awareness_owner *owner, const struct entry *e,
+                 uint64_t now_ms)
+{
+    struct state *s = table_get(&a->states, &e->client, sizeof(e->client));
+    bool self = owner->self == e->client + 1;
+    if (!is_news(s, e)) {
+        if (s && s->json && self && e->json)
+            own(s, owner);
+        return;
+    }
+    if (!s) {
+        s = xcalloc(1, sizeof(*s));
+        s->client = e->client;
+        list_init(&s->node);
+        list_init(&s->dirty);
+        table_set(&a->states, &s->client, sizeof(s->client), s);
+        a->gone_count++; /* until it is moved, just below */
+    }
+    s->clock = e->clock;
+    if (!e->json) {
+        if (s->json)
+            go(a, s, now_ms);
+        return;
+    }
+    if (!s->json) {
+        a->gone_count--;
+        a->count++;
+        list_remove(&s->node);
+        list_append(&a->here, &s->node);
+    }
+    free(s->json);
+    s->json = xstrndup(e->json, e->len);
+    s->len = e->len;
+    if (self || !s->owner || s->owner->self != e->client + 1)
+        own(s, owner);
+    mark(a, s);
+}
+
+/* Checks a payload whole, so that a bad one changes nothing. */
+static int check(const struct awareness *a, const struct awareness_owner *owner, struct y_reader r,
+                 uint64_t n)
+{
+    size_t joining = 0, owning = 0;
+    while (n--) {
+        struct entry e = {.client = y_read_varuint(&r), .clock = y_read_varuint(&r)};
+        e.json = y_read_string(&r, &e.len);
+        if (r.error)
+            return AWARENESS_MALFORMED;
+        if (e.len == 4 && memcmp(e.json, "null", 4) == 0)
+            e.json = NULL;
+        const struct state *s = table_get(&a->states, &e.client, sizeof(e.client));
+        if (!is_news(s, &e) || !e.json)
+            continue;
+        if (e.len > a->limits.state_bytes)
+            return AWARENESS_LIMIT;
+        if (!y_json_valid(e.json, e.len))
+            return AWARENESS_MALFORMED;
+        joining += !s || !s->json;
+        owning += !s || s->owner != owner;
+    }
+    if (r.p != r.end)
+        return AWARENESS_MALFORMED;
+    if (a->count + joining > a->limits.clients ||
+        (owning && owner->count + owning > a->limits.clients_per_owner))
+        return AWARENESS_LIMIT;
+    return AWARENESS_OK;
+}
+
+int awareness_apply(struct awareness *a, struct awareness_owner *owner, const void *payload,
+                    size_t len, uint64_t now_ms)
+{
+    struct y_reader r = y_reader_of(payload, len);
+    uint64_t n = y_read_varuint(&r);
+    /* An entry takes three bytes at the least. */
+    if (r.error || n > len / 3)
+        return AWARENESS_MALFORMED;
+    int error = check(a, owner, r, n);
+    if (error)
+        return error;
+    for (uint64_t i = 0; i < n; i++) {
+        struct entry e = {.client = y_read_varuint(&r), .clock = y_read_varuint(&r)};
+        e.json = y_read_string(&r, &e.len);
+        if (e.len == 4 && memcmp(e.json, "null", 4) == 0)
+            e.json = NULL;
+        if (n == 1 && !owner->self && e.json)
+            owner->self = e.client + 1;
+        take(a, owner, &e, now_ms);
+    }
+    return AWARENESS_OK;
+}
+
+void awareness_drop(struct awareness *a, struct awareness_owner *owner, uint64_t now_ms)
+{
+    if (!owner->count)
+        return;
+    list_each(n, &a->here)
+    {
+        struct state *s = container_of(n, struct state, node);
+        if (s->owner == owner) {
+            s->clock++;
+            go(a, s, now_ms);
+        }
+    }
+}
+
+static void encode(struct buf *out, const struct state *s)
+{
+    proto_varuint(out, s->client);
+    proto_varuint(out, s->clock);
+    const char *json = s->json ? s->json : "null";
+    size_t len = s->json ? s->len : 4;
+    proto_varuint(out, len);
+    buf_append(out, json, len);
+}
+
+static size_t length_of(const struct list *l)
+{
+    size_t n = 0;
+    for (const struct list *i = l->next; i != l; i = i->next)
+        n++;
+    return n;
+}
+
+size_t awareness_take(struct awareness *a, struct buf *out)
+{
+    size_t n = length_of(&a->changes);
+    if (!n)
+        return 0;
+    proto_varuint(out, n);
+    list_each(i, &a->changes)
+    {
+        struct state *s = container_of(i, struct state, dirty);
+        encode(out, s);
+        list_remove(&s->dirty);
+    }
+    return n;
+}
+
+bool awareness_changed(const struct awareness *a)
+{
+    return !list_empty(&a->changes);
+}
+
+size_t awareness_all(const struct awareness *a, struct buf *out)
+{
+    if (!a->count)
+        return 0;
+    proto_varuint(out, a->count);
+    for (const struct list *i = a->here.next; i != &a->here; i = i->next)
+        encode(out, container_of(i, struct state, node));
+    return a->count;
+}
+
+size_t awareness_count(const struct awareness *a)
+{
+    return a->count;
+}
