@@ -14,6 +14,8 @@
 #define DEFAULT_STATE_BYTES (16 * 1024)
 /* Stock clients forget a silent peer after 30 s; an echo cannot be older than that. */
 #define GONE_MEMORY_MS 60000
+/* 2^53 - 1 is the last integer that every client can read; one is left for awareness_drop(). */
+#define CLOCK_MAX ((UINT64_C(1) << 53) - 2)
 
 struct state {
     uint64_t client, clock;
@@ -181,7 +183,7 @@ static int check(const struct awareness *a, const struct awareness_owner *owner,
     while (n--) {
         struct entry e = {.client = y_read_varuint(&r), .clock = y_read_varuint(&r)};
         e.json = y_read_string(&r, &e.len);
-        if (r.error)
+        if (r.error || e.clock >= CLOCK_MAX)
             return AWARENESS_MALFORMED;
         if (e.len == 4 && memcmp(e.json, "null", 4) == 0)
             e.json = NULL;

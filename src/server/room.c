@@ -1,0 +1,389 @@
+/*
+ * A room: one bytecrowd that is open. It owns the document, knows who is here, and gathers what
+ * they are due.
+ *
+ * Fan-out. What comes in during a loop turn is framed once, into `out`; at the end of the turn
+ * every member gets the whole of it in one write. The first flush is at once, so a lone keystroke
+ * is never delayed; the next one at the earliest members x PACE_US later, so that a big busy room
+ * makes at most about 50 000 writes a second, each with more in it. Awareness is not gathered but
+ * kept: a flush carries the last state of everybody who changed.
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "proto/message.h"
+#include "server/server_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PACE_US 20
+/* Messages of one client that wait while its room is loaded. */
+#define EARLY_MAX (256 * 1024)
+#define OUT_KEEP (64 * 1024)
+
+struct room *room_open(struct server *s, const char *name)
+{
+    struct room *r = table_get(&s->rooms, name, strlen(name));
+    if (r)
+        return r;
+    r = xcalloc(1, sizeof(*r));
+    r->srv = s;
+    r->name = xstrdup(name);
+    r->awareness = awareness_new(NULL);
+    list_init(&r->members);
+    list_init(&r->readers);
+    list_init(&r->due_node);
+    room_save_init(r);
+    table_set(&s->rooms, name, strlen(name), r);
+    room_load(r);
+    return r;
+}
+
+void room_free(struct room *r)
+{
+    log_debug("room closed", LOG_STR("name", r->name));
+    table_remove(&r->srv->rooms, r->name, strlen(r->name));
+    list_remove(&r->due_node);
+    room_save_release(r);
+    awareness_free(r->awareness);
+    ydoc_free(r->doc);
+    shared_unref(r->full);
+    buf_release(&r->out);
+    free(r->name);
+    free(r);
+}
+
+void room_due(struct room *r)
+{
+    if (list_empty(&r->due_node))
+        list_append(&r->srv->due, &r->due_node);
+}
+
+void room_send(struct client *c, struct buf *payload)
+{
+    ws_send(c->conn, payload->data, payload->len);
+    buf_release(payload);
+}
+
+static size_t varuint_size(uint64_t n)
+{
+    size_t size = 1;
+    while (n > 0x7f) {
+        n >>= 7;
+        size++;
+    }
+    return size;
+}
+
+/* --- what a member is sent -----------------------------------------------------------------------
+ */
+
+static void send_step1(struct room *r, struct client *c)
+{
+    struct ybuf sv = {0};
+    struct buf b = {0};
+    if (ydoc_encode_state_vector(r->doc, &sv) == Y_OK) {
+        proto_step1(&b, sv.data, sv.len);
+        room_send(c, &b);
+    }
+    ybuf_release(&sv);
+}
+
+static void send_everybody(struct room *r, struct client *c)
+{
+    struct buf all = {0}, b = {0};
+    if (awareness_all(r->awareness, &all)) {
+        proto_awareness(&b, all.data, all.len);
+        room_send(c, &b);
+    }
+    buf_release(&all);
+}
+
+/* Everybody who joins asks for the whole document, so its frame is kept until the document changes.
+ */
+static void send_full(struct room *r, struct client *c)
+{
+    if (!r->full) {
+        struct ybuf u = {0};
+        struct buf b = {0};
+        if (ydoc_encode_update(r->doc, NULL, 0, &u) < 0) {
+            ws_close(c->conn, WS_TRY_LATER, "out of memory");
+            ybuf_release(&u);
+            return;
+        }
+        ws_frame_header(&b, 2 + varuint_size(u.len) + u.len);
+        proto_step2(&b, u.data, u.len);
+        r->full = shared_new(b.data, b.len);
+        buf_release(&b);
+        ybuf_release(&u);
+    }
+    ws_send_frames(c->conn, r->full);
+}
+
+static void answer_step1(struct room *r, struct client *c, const uint8_t *sv, size_t len)
+{
+    if (len == 1 && sv[0] == 0) {
+        send_full(r, c);
+        return;
+    }
+    struct ybuf u = {0};
+    struct buf b = {0};
+    int error = ydoc_encode_update(r->doc, sv, len, &u);
+    if (error < 0) {
+        ws_close(c->conn, error == Y_ERR_NOMEM ? WS_TRY_LATER : WS_BAD_PAYLOAD, y_strerror(error));
+    } else {
+        proto_step2(&b, u.data, u.len);
+        room_send(c, &b);
+    }
+    ybuf_release(&u);
+}
+
+void room_tell_store_state(struct room *r)
+{
+    list_each(n, &r->members)
+    {
+        struct client *c = container_of(n, struct client, node);
+        struct buf b = {0};
+        if (!c->receipts)
+            continue;
+        proto_store_state(&b, r->failing);
+        room_send(c, &b);
+    }
+}
+
+/* --- coming and going ----------------------------------------------------------------------------
+ */
+
+static void welcome(struct room *r, struct client *c)
+{
+    send_step1(r, c);
+    send_everybody(r, c);
+    if (c->receipts && r->failing) {
+        struct buf b = {0};
+        proto_store_state(&b, true);
+        room_send(c, &b);
+    }
+}
+
+void room_join(struct room *r, struct client *c)
+{
+    c->room = r;
+    list_append(&r->members, &c->node);
+    r->member_count++;
+    net_timer_stop(r->idle_timer);
+    r->unload = false;
+    if (r->phase == ROOM_LIVE)
+        welcome(r, c);
+}
+
+void room_leave(struct client *c)
+{
+    struct room *r = c->room;
+    if (!r)
+        return;
+    c->room = NULL;
+    list_remove(&c->node);
+    list_remove(&c->owed);
+    if (c->kind == CLIENT_SOCKET) {
+        r->member_count--;
+        awareness_drop(r->awareness, &c->awareness, net_now_us() / 1000);
+        if (awareness_changed(r->awareness))
+            room_due(r);
+    }
+    if (r->phase == ROOM_LIVE && list_empty(&r->members))
+        room_idle(r);
+}
+
+/* The document is here: whoever waited gets what they came for. */
+void room_live(struct room *r)
+{
+    r->phase = ROOM_LIVE;
+    list_each(n, &r->readers) routes_raw_ready(container_of(n, struct client, node));
+    list_each(n, &r->members) welcome(r, container_of(n, struct client, node));
+    list_each(n, &r->members)
+    {
+        struct client *c = container_of(n, struct client, node);
+        struct buf early = c->early;
+        c->early = (struct buf){0};
+        for (size_t i = 0; i < early.len && c->room;) {
+            uint32_t len;
+            memcpy(&len, early.data + i, sizeof(len));
+            room_message(c, early.data + i + sizeof(len), len);
+            i += sizeof(len) + len;
+        }
+        buf_release(&early);
+    }
+    if (list_empty(&r->members))
+        room_idle(r);
+}
+
+/* --- what a member sends -------------------------------------------------------------------------
+ */
+
+void room_changed(struct room *r)
+{
+    shared_unref(r->full);
+    r->full = NULL;
+    room_save_fields_later(r);
+    room_due(r);
+}
+
+/* Cuts a client off from its room with a close code. Its connection goes when the peer has
+ * answered. */
+static void cut_off(struct client *c, int code, const char *reason)
+{
+    log_info("client cut off", LOG_STR("name", c->room->name), LOG_STR("peer", conn_peer(c->conn)),
+             LOG_INT("code", code), LOG_STR("reason", reason));
+    ws_close(c->conn, code, reason);
+    room_leave(c);
+}
+
+/* The size estimate only grows with what comes in; before somebody is refused it is made exact. */
+static bool fits(struct room *r, size_t len)
+{
+    size_t max = r->srv->opts.max_document;
+    if (r->doc_bytes + len <= max)
+        return true;
+    if (!r->doc_bytes_exact) {
+        struct ybuf u = {0};
+        if (ydoc_encode_update(r->doc, NULL, 0, &u) == Y_OK) {
+            r->doc_bytes = u.len;
+            r->doc_bytes_exact = true;
+        }
+        ybuf_release(&u);
+    }
+    return r->doc_bytes + len <= max;
+}
+
+static void update(struct client *c, const uint8_t *data, size_t len)
+{
+    struct room *r = c->room;
+    struct y_applied applied = {0};
+    int error;
+    if (len > r->srv->opts.max_update) {
+        cut_off(c, WS_TOO_BIG, "update too large");
+        return;
+    }
+    if (!fits(r, len)) {
+        cut_off(c, 4413, "this bytecrowd is full");
+        return;
+    }
+    error = ydoc_apply(r->doc, data, len, &applied);
+    if (error < 0) {
+        int code = error == Y_ERR_LIMIT   ? WS_POLICY
+                   : error == Y_ERR_NOMEM ? WS_TRY_LATER
+                                          : WS_BAD_PAYLOAD;
+        cut_off(c, code, y_strerror(error));
+        return;
+    }
+    c->received++;
+    if (applied.changed || applied.pending) {
+        r->doc_bytes += len;
+        r->doc_bytes_exact = false;
+        ws_frame_header(&r->out, 2 + varuint_size(len) + len);
+        proto_update(&r->out, data, len);
+        room_save_update(r, data, len);
+        room_changed(r);
+    }
+    if (c->receipts)
+        room_save_owe(r, c);
+}
+
+static void awareness(struct client *c, const uint8_t *data, size_t len)
+{
+    struct room *r = c->room;
+    int error = awareness_apply(r->awareness, &c->awareness, data, len, net_now_us() / 1000);
+    if (error == AWARENESS_MALFORMED)
+        cut_off(c, WS_BAD_PAYLOAD, "malformed awareness");
+    else if (error == AWARENESS_LIMIT)
+        cut_off(c, WS_POLICY, "too much awareness");
+    else if (awareness_changed(r->awareness))
+        room_due(r);
+}
+
+static void early(struct client *c, const uint8_t *data, size_t len)
+{
+    uint32_t n = (uint32_t)len;
+    if (c->early.len + len > EARLY_MAX) {
+        cut_off(c, WS_TRY_LATER, "the bytecrowd is still being loaded");
+        return;
+    }
+    buf_append(&c->early, &n, sizeof(n));
+    buf_append(&c->early, data, len);
+}
+
+void room_message(struct client *c, const uint8_t *data, size_t len)
+{
+    struct proto_message m;
+    const char *reason;
+    if (c->room && c->room->phase == ROOM_LOADING) {
+        early(c, data, len);
+        return;
+    }
+    while (c->room && len) {
+        if (proto_next(&data, &len, &m, &reason) < 0) {
+            cut_off(c, WS_BAD_PAYLOAD, reason);
+            return;
+        }
+        switch (m.kind) {
+        case PROTO_STEP1:
+            answer_step1(c->room, c, m.data, m.len);
+            break;
+        case PROTO_STEP2:
+        case PROTO_UPDATE:
+            update(c, m.data, m.len);
+            break;
+        case PROTO_AWARENESS:
+            awareness(c, m.data, m.len);
+            break;
+        case PROTO_QUERY_AWARENESS:
+            send_everybody(c->room, c);
+            break;
+        case PROTO_IGNORED:
+            break;
+        }
+    }
+}
+
+/* --- the end of a turn ---------------------------------------------------------------------------
+ */
+
+uint64_t room_pace_us(const struct room *r)
+{
+    return (uint64_t)r->member_count * PACE_US;
+}
+
+static void flush(struct room *r, uint64_t now_us)
+{
+    struct buf changes = {0};
+    if (awareness_take(r->awareness, &changes)) {
+        ws_frame_header(&r->out, 1 + varuint_size(changes.len) + changes.len);
+        proto_awareness(&r->out, changes.data, changes.len);
+    }
+    buf_release(&changes);
+    if (!r->out.len)
+        return;
+    if (!list_empty(&r->members)) {
+        struct shared *frames = shared_new(r->out.data, r->out.len);
+        list_each(n, &r->members)
+            ws_send_frames(container_of(n, struct client, node)->conn, frames);
+        shared_unref(frames);
+    }
+    r->flushed_us = now_us;
+    if (r->out.cap > OUT_KEEP || r->member_count < 2)
+        buf_release(&r->out);
+    else
+        buf_clear(&r->out);
+}
+
+/* Called for each due room, which is in no list now. */
+void room_turn(struct room *r, uint64_t now_us)
+{
+    room_save_kick(r);
+    if (!r->out.len && !awareness_changed(r->awareness))
+        return;
+    if (now_us - r->flushed_us >= room_pace_us(r))
+        flush(r, now_us);
+    else
+        list_append(&r->srv->paced, &r->due_node);
+}

@@ -1,0 +1,139 @@
+/* What the files of src/server share. */
+#ifndef SERVER_SERVER_INT_H
+#define SERVER_SERVER_INT_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/table.h"
+#include "net/conn.h"
+#include "net/loop.h"
+#include "proto/awareness.h"
+#include "server/server.h"
+#include "store/queue.h"
+#include "y/y.h"
+
+#define ROOT_TEXT "bytecrowdText"
+#define ROOT_MAP "bytecrowd"
+#define KEY_LANGUAGE "language"
+#define DEFAULT_LANGUAGE "javascript"
+
+struct server {
+    struct server_opts opts;
+    struct net_loop *loop;
+    struct net_server *net;
+    struct net_wake *wake;
+    struct store_queue *queue;
+    struct table rooms; /* name -> struct room */
+    struct list due;    /* rooms with something to send or to save this turn */
+    struct list paced;  /* rooms that wait for their next flush */
+    struct net_timer *pace_timer;
+    struct net_timer *stop_timer;
+    uint64_t stop_us; /* when the stop began; 0: serving */
+    int exit_code;
+};
+
+/* What hangs on a connection. */
+enum client_kind { CLIENT_SOCKET, CLIENT_RAW };
+
+struct client {
+    enum client_kind kind;
+    struct conn *conn;
+    struct room *room; /* NULL: cut off from it */
+    struct list node;  /* in the room's members, or its readers */
+    /* CLIENT_SOCKET */
+    bool receipts;
+    struct awareness_owner awareness;
+    struct buf early; /* messages from before the room was loaded, length-prefixed */
+    uint64_t received, saving, saved; /* sync messages; see PROTO 100 */
+    struct list owed;                 /* in the room's `owed` or `owing`, or alone */
+};
+
+/* A store operation of a room. */
+struct save_op {
+    struct store_op op;
+    struct room *room;
+    struct list node;
+    size_t count, bytes; /* SNAPSHOT: log entries that it replaces */
+};
+
+enum room_phase { ROOM_LOADING, ROOM_LIVE };
+
+struct room {
+    struct server *srv;
+    char *name;
+    enum room_phase phase;
+    struct ydoc *doc;
+    struct awareness *awareness;
+    struct list members; /* struct client */
+    size_t member_count;
+    struct list readers; /* struct client, CLIENT_RAW, while loading */
+    size_t doc_bytes;    /* encoded size, at most */
+    bool doc_bytes_exact;
+
+    /* fan-out, room.c */
+    struct buf out; /* frames due to every member */
+    struct list due_node;
+    uint64_t flushed_us;
+    struct shared *full; /* the frame that answers an empty state vector; NULL: document changed */
+
+    /* loading, room_load.c */
+    struct store_op load;
+    int seed_tries;
+
+    /* saving, room_save.c */
+    struct list waiting; /* struct save_op: appends not yet submitted */
+    struct list failed;
+    size_t waiting_bytes;
+    size_t in_flight; /* appends */
+    bool whole;       /* so much was waiting that the next append is the whole document */
+    bool failing;
+    uint32_t backoff_ms;
+    struct list owed, owing; /* clients to be told: with the batch after this, with this one */
+    struct net_timer *retry_timer;
+    struct net_timer *fields_timer;
+    bool fields_dirty, fields_in_flight;
+    uint64_t fields_hash, fields_hash_in_flight;
+    struct net_timer *idle_timer;
+    bool snapshot_in_flight, unload;
+    struct store_pos pos;
+    size_t log_count, log_bytes, snapshot_bytes;
+};
+
+/* room.c */
+struct room *room_open(struct server *s, const char *name);
+void room_join(struct room *r, struct client *c);
+void room_leave(struct client *c);
+void room_message(struct client *c, const uint8_t *data, size_t len);
+void room_due(struct room *r);
+void room_turn(struct room *r, uint64_t now_us);
+uint64_t room_pace_us(const struct room *r);
+void room_free(struct room *r);
+void room_send(struct client *c, struct buf *payload);
+void room_tell_store_state(struct room *r);
+void room_changed(struct room *r);
+void room_live(struct room *r);
+
+/* room_load.c */
+void room_load(struct room *r);
+void room_refuse(struct room *r, int code, const char *reason);
+
+/* room_save.c */
+void room_save_init(struct room *r);
+void room_save_release(struct room *r);
+void room_save_update(struct room *r, const void *update, size_t len);
+void room_save_owe(struct room *r, struct client *c);
+void room_save_kick(struct room *r);
+void room_save_fields_later(struct room *r);
+uint64_t room_fields_hash(const struct buf *text, const struct buf *language);
+void room_idle(struct room *r); /* nobody is here: unload after a while */
+void room_stop(struct room *r); /* save and unload now */
+size_t room_unsaved_bytes(const struct room *r);
+
+/* routes.c */
+void routes_request(struct conn *c, const struct http_request *req, void *udata);
+void routes_message(struct conn *c, uint8_t *data, size_t len, void *udata);
+void routes_closed(struct conn *c, void *udata);
+void routes_raw_ready(struct client *c);
+void routes_raw_failed(struct client *c);
+
+#endif
