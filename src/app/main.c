@@ -1,0 +1,69 @@
+#include "app/config.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+extern char **environ;
+/* The page, made by web/build.mjs. */
+extern const struct asset assets[];
+extern const size_t assets_count;
+
+static void print_address(const struct config *c, uint16_t port)
+{
+    const char *host = c->server.host;
+    if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
+        host = "localhost";
+    if (strchr(host, ':'))
+        printf("Open http://[%s]:%u/\n", host, port);
+    else
+        printf("Open http://%s:%u/\n", host, port);
+    fflush(stdout);
+}
+
+static int serve(struct config *c)
+{
+    char err[256];
+    struct store_opts store_opts = {.timeout_ms = (uint32_t)c->store_timeout};
+    struct store *store = store_open(c->store, &store_opts, err, sizeof(err));
+    if (!store) {
+        fprintf(stderr, "bytecrowds: --store: %s\n", err);
+        return 1;
+    }
+    c->server.store = store;
+    c->server.assets = (struct asset_table){assets, assets_count};
+    struct server *s = server_new(&c->server, err, sizeof(err));
+    if (!s) {
+        fprintf(stderr, "bytecrowds: --listen: %s\n", err);
+        store_close(store);
+        return 1;
+    }
+    log_info("serving", LOG_STR("version", BYTECROWDS_VERSION), LOG_STR("host", c->server.host),
+             LOG_INT("port", server_port(s)), LOG_STR("store", store_name(store)));
+    print_address(c, server_port(s));
+    int result = server_run(s);
+    server_free(s);
+    store_close(store);
+    return result < 0 ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct config c;
+    char err[256];
+    switch (config_read(&c, argc, argv, environ, err, sizeof(err))) {
+    case CONFIG_HELP:
+        config_help();
+        return 0;
+    case CONFIG_VERSION:
+        puts("bytecrowds " BYTECROWDS_VERSION);
+        return 0;
+    case CONFIG_ERROR:
+        fprintf(stderr, "bytecrowds: %s\n", err);
+        return 2;
+    case CONFIG_RUN:
+        break;
+    }
+    log_setup(c.log_level, c.log_json);
+    return serve(&c);
+}
