@@ -1,0 +1,201 @@
+#include "proto/awareness.h"
+#include "proto/message.h"
+#include "tests/test.h"
+
+static void entry(struct buf *b, uint64_t client, uint64_t clock, const char *json)
+{
+    proto_varuint(b, client);
+    proto_varuint(b, clock);
+    proto_varuint(b, strlen(json));
+    buf_puts(b, json);
+}
+
+static int say_at(struct awareness *a, struct awareness_owner *o, uint64_t client, uint64_t clock,
+                  const char *json, uint64_t now)
+{
+    struct buf b = {0};
+    proto_varuint(&b, 1);
+    entry(&b, client, clock, json);
+    int result = awareness_apply(a, o, b.data, b.len, now);
+    buf_release(&b);
+    return result;
+}
+
+static int say(struct awareness *a, struct awareness_owner *o, uint64_t client, uint64_t clock,
+               const char *json)
+{
+    return say_at(a, o, client, clock, json, 1000);
+}
+
+static void expect_one(struct buf *got, uint64_t client, uint64_t clock, const char *json)
+{
+    struct buf want = {0};
+    proto_varuint(&want, 1);
+    entry(&want, client, clock, json);
+    CHECK_MEM(got->data, got->len, want.data, want.len);
+    buf_release(&want);
+    buf_release(got);
+}
+
+TEST(awareness_passes_on_news_once)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {0};
+    struct buf b = {0};
+    CHECK_EQ(say(a, &o, 7, 1, "{\"x\":1}"), AWARENESS_OK);
+    CHECK(awareness_changed(a));
+    CHECK_EQ(awareness_take(a, &b), 1);
+    expect_one(&b, 7, 1, "{\"x\":1}");
+    CHECK(!awareness_changed(a));
+    CHECK_EQ(awareness_take(a, &b), 0);
+    /* The same again, and an older one, are no news. */
+    CHECK_EQ(say(a, &o, 7, 1, "{\"x\":1}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &o, 7, 0, "{}"), AWARENESS_OK);
+    CHECK(!awareness_changed(a));
+    awareness_free(a);
+}
+
+TEST(awareness_gathers_the_last_state)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {0};
+    struct buf b = {0};
+    for (uint64_t i = 1; i <= 50; i++)
+        CHECK_EQ(say(a, &o, 7, i, i == 50 ? "50" : "{}"), AWARENESS_OK);
+    CHECK_EQ(awareness_take(a, &b), 1);
+    expect_one(&b, 7, 50, "50");
+    awareness_free(a);
+}
+
+TEST(awareness_goes_with_its_connection)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {0}, other = {0};
+    struct buf b = {0};
+    say(a, &o, 7, 4, "{}");
+    say(a, &other, 8, 1, "{}");
+    awareness_take(a, &b);
+    buf_clear(&b);
+    awareness_drop(a, &o, 1000);
+    CHECK_EQ(awareness_take(a, &b), 1);
+    expect_one(&b, 7, 5, "null");
+    CHECK_EQ(awareness_count(a), 1);
+    CHECK_EQ(o.count, 0);
+    /* Somebody's echo of what the one who is gone last said does not bring them back. */
+    CHECK_EQ(say(a, &other, 7, 4, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &other, 7, 5, "{}"), AWARENESS_OK);
+    CHECK(!awareness_changed(a));
+    CHECK_EQ(awareness_count(a), 1);
+    awareness_free(a);
+}
+
+TEST(awareness_of_a_reconnected_client_outlives_its_old_connection)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner old = {0}, fresh = {0};
+    say(a, &old, 7, 4, "{}");
+    say(a, &fresh, 7, 4, "{}"); /* no news, but its own */
+    awareness_drop(a, &old, 1000);
+    CHECK_EQ(awareness_count(a), 1);
+    awareness_drop(a, &fresh, 1000);
+    CHECK_EQ(awareness_count(a), 0);
+    awareness_free(a);
+}
+
+TEST(awareness_echo_by_another_does_not_take_over)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner one = {0}, two = {0};
+    say(a, &one, 1, 1, "{}");
+    say(a, &two, 2, 1, "{}");
+    say(a, &two, 1, 2, "{}"); /* `two` passes on what it heard from `one` by another way */
+    awareness_drop(a, &two, 1000);
+    CHECK_EQ(awareness_count(a), 1);
+    awareness_drop(a, &one, 1000);
+    CHECK_EQ(awareness_count(a), 0);
+    awareness_free(a);
+}
+
+TEST(awareness_null_with_the_same_clock_removes)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {0};
+    struct buf b = {0};
+    say(a, &o, 7, 3, "{}");
+    say(a, &o, 7, 3, "null");
+    CHECK_EQ(awareness_count(a), 0);
+    CHECK_EQ(awareness_take(a, &b), 1);
+    expect_one(&b, 7, 3, "null");
+    /* A newer one comes back. */
+    say(a, &o, 7, 4, "{}");
+    CHECK_EQ(awareness_count(a), 1);
+    CHECK_EQ(o.count, 1);
+    awareness_free(a);
+}
+
+TEST(awareness_bad_payload_changes_nothing)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {0};
+    struct buf b = {0};
+    proto_varuint(&b, 2);
+    entry(&b, 1, 1, "{}");
+    entry(&b, 2, 1, "{broken");
+    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 0), AWARENESS_MALFORMED);
+    CHECK_EQ(awareness_count(a), 0);
+    CHECK_EQ(awareness_apply(a, &o, "\xff\xff\xff\xff\x0f", 5, 0), AWARENESS_MALFORMED);
+    buf_clear(&b);
+    proto_varuint(&b, 1);
+    entry(&b, 1, 1, "{}");
+    for (size_t i = 0; i < b.len; i++)
+        CHECK_EQ(awareness_apply(a, &o, b.data, i, 0), AWARENESS_MALFORMED);
+    buf_putc(&b, 0);
+    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 0), AWARENESS_MALFORMED);
+    CHECK_EQ(say(a, &o, 1, (UINT64_C(1) << 53) - 1, "{}"), AWARENESS_MALFORMED);
+    CHECK_EQ(o.count, 0);
+    buf_release(&b);
+    awareness_free(a);
+}
+
+TEST(awareness_limits)
+{
+    struct awareness_limits l = {.clients = 10, .clients_per_owner = 4, .state_bytes = 20};
+    struct awareness *a = awareness_new(&l);
+    struct awareness_owner o[4] = {{0}};
+    CHECK_EQ(say(a, &o[0], 1, 1, "\"0123456789012345678901234567890\""), AWARENESS_LIMIT);
+    for (uint64_t i = 0; i < 4; i++)
+        CHECK_EQ(say(a, &o[0], i, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &o[0], 99, 1, "{}"), AWARENESS_LIMIT);
+    CHECK_EQ(say(a, &o[0], 3, 2, "{}"), AWARENESS_OK);
+    for (uint64_t i = 0; i < 6; i++)
+        CHECK_EQ(say(a, &o[1 + i / 4], 10 + i, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &o[3], 50, 1, "{}"), AWARENESS_LIMIT);
+    awareness_free(a);
+}
+
+/* Names that come and go are remembered, but neither for ever nor without bound. */
+TEST(awareness_forgets_who_is_long_gone)
+{
+    struct awareness_limits l = {.clients = 100, .clients_per_owner = 4};
+    struct awareness *a = awareness_new(&l);
+    struct awareness_owner o = {0};
+    struct buf b = {0};
+    for (uint64_t i = 0; i < 10000; i++) {
+        say_at(a, &o, i, 1, "{}", 1000);
+        say_at(a, &o, i, 1, "null", 1000);
+        awareness_take(a, &b);
+        buf_clear(&b);
+    }
+    CHECK_EQ(awareness_count(a), 0);
+    /* The first ones were forgotten: they may come again with their old clock. */
+    say_at(a, &o, 1, 1, "{}", 1000);
+    CHECK_EQ(awareness_count(a), 1);
+    /* The last ones not, until a while has passed. */
+    say_at(a, &o, 9998, 1, "{}", 1000);
+    CHECK_EQ(awareness_count(a), 1);
+    say_at(a, &o, 1, 2, "null", 100000);
+    say_at(a, &o, 9998, 1, "{}", 100000);
+    CHECK_EQ(awareness_count(a), 1);
+    buf_release(&b);
+    awareness_free(a);
+}
