@@ -110,20 +110,46 @@ void room_save_owe(struct room *r, struct client *c)
         list_append(&r->owed, &c->owed);
 }
 
-static void receipts(struct room *r)
+static void pay(struct list *clients)
 {
-    struct list done;
-    list_init(&done);
-    list_move(&done, &r->owing);
-    list_each(n, &done)
+    list_each(n, clients)
     {
         struct client *c = container_of(n, struct client, owed);
         list_remove(&c->owed);
         c->saved = c->saving;
         send_receipt(c);
-        if (c->received > c->saved)
-            list_append(&r->owed, &c->owed);
     }
+}
+
+/* A batch is durable. Who sent more since is owed again; if nothing is left to write (what came
+ * since was known already), that is paid at once. */
+static void receipts(struct room *r)
+{
+    struct list done;
+    list_init(&done);
+    list_move(&done, &r->owing);
+    bool all = all_saved(r);
+    list_each(n, &done)
+    {
+        struct client *c = container_of(n, struct client, owed);
+        if (c->received > c->saving && !all) {
+            c->saved = c->saving;
+            send_receipt(c);
+            list_remove(&c->owed);
+            list_append(&r->owed, &c->owed);
+        } else {
+            c->saving = c->received;
+        }
+    }
+    pay(&done);
+    if (!all)
+        return;
+    list_each(n, &r->owed)
+    {
+        struct client *c = container_of(n, struct client, owed);
+        c->saving = c->received;
+    }
+    pay(&r->owed);
 }
 
 /* --- appends -------------------------------------------------------------------------------------
