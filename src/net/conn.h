@@ -28,7 +28,8 @@ struct net_limits {
     size_t max_queue;       /* unsent bytes of one connection; default 32 MiB */
     size_t max_connections; /* default 65 536; beyond: 503 */
     size_t max_per_address; /* connections of one peer address; default 0 = no limit; beyond: 503 */
-    bool loopback_unlimited;     /* max_per_address is not for loopback: a reverse proxy of this machine */
+    bool loopback_unlimited; /* max_per_address is not for loopback: a reverse proxy of this machine
+                              */
     uint32_t head_timeout_ms; /* from the first byte (or the accept) to a complete request; default
                                  10 000 -> 408 */
     uint32_t keepalive_ms;    /* an idle HTTP connection; default 30 000 */
