@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 {
     const char *want = argc > 1 ? argv[1] : "", *env = getenv("TEST_SEED");
     uint64_t seed = env ? strtoull(env, NULL, 0) : 1;
-    size_t npassed = 0, nfailed = 0, nskipped = 0;
+    static size_t npassed, nfailed, nskipped; /* static: longjmp leaves them alone */
     struct test *reversed = NULL;
     while (first) {
         struct test *t = first;
