@@ -1,0 +1,25 @@
+/* What a store implements. */
+#ifndef STORE_STORE_INT_H
+#define STORE_STORE_INT_H
+
+#include "store/store.h"
+
+struct store_impl {
+    const char *name;
+    void (*run)(struct store *s, struct store_op **ops, size_t n);
+    void (*close)(struct store *s);
+};
+
+/* Embedded first in each store's own struct. */
+struct store {
+    const struct store_impl *impl;
+};
+
+struct store *sqlite_open(const char *path, const struct store_opts *opts, char *err,
+                          size_t err_len);
+/* `url` without its check; "redis:" or "redis+unix:" in front. */
+struct store *redis_open(const char *url, const struct store_opts *opts, char *err, size_t err_len);
+
+void store_fail(struct store_op *op, enum store_result result, const char *error);
+
+#endif
