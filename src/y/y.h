@@ -5,14 +5,13 @@
  *     struct ydoc *doc = ydoc_new(NULL);
  *     if (ydoc_apply(doc, update, update_len, NULL) < 0) ...;     the document is as it was
  *     struct ybuf out = {0};
- *     ydoc_encode_update(doc, sv, sv_len, &out);                   what a peer with state vector sv lacks
- *     ybuf_release(&out);
- *     ydoc_free(doc);
+ *     ydoc_encode_update(doc, sv, sv_len, &out);                   what a peer with state vector sv
+ * lacks ybuf_release(&out); ydoc_free(doc);
  *
  * Rules. An update is decoded and validated whole before the document changes: an error leaves it
- * untouched. Nothing here knows sockets, clocks or files; only libc is needed. Text is UTF-8 in this
- * interface; the wire and all clocks count UTF-16 code units, as Yjs does. A document may be used by
- * one thread at a time. Nothing aborts: running out of memory is Y_ERR_NOMEM.
+ * untouched. Nothing here knows sockets, clocks or files; only libc is needed. Text is UTF-8 in
+ * this interface; the wire and all clocks count UTF-16 code units, as Yjs does. A document may be
+ * used by one thread at a time. Nothing aborts: running out of memory is Y_ERR_NOMEM.
  *
  * Wire format: yjs `src/utils/encoding.js` and `UpdateEncoder.js` (v1), lib0 `encoding.js`.
  */
@@ -25,16 +24,18 @@
 
 enum y_error {
     Y_OK = 0,
-    Y_ERR_MALFORMED = -1, /* bytes that no Yjs writes: truncated, trailing, bad UTF-8, bad JSON, ... */
-    Y_ERR_RANGE = -2,     /* a client id, clock or length beyond what a document can hold */
-    Y_ERR_LIMIT = -3,     /* valid, but beyond a limit of struct ydoc_opts */
+    Y_ERR_MALFORMED =
+        -1,           /* bytes that no Yjs writes: truncated, trailing, bad UTF-8, bad JSON, ... */
+    Y_ERR_RANGE = -2, /* a client id, clock or length beyond what a document can hold */
+    Y_ERR_LIMIT = -3, /* valid, but beyond a limit of struct ydoc_opts */
     Y_ERR_NOMEM = -4,
-    Y_ERR_TYPE = -5,      /* the shared type is of another kind than the call needs */
+    Y_ERR_TYPE = -5, /* the shared type is of another kind than the call needs */
 };
 /* A static English sentence for any of the above; never NULL. */
 const char *y_strerror(int error);
 
-/* --- bytes ------------------------------------------------------------------------------------- */
+/* --- bytes -------------------------------------------------------------------------------------
+ */
 
 /* A growing byte buffer; all zero is a valid empty one. Writers append. */
 struct ybuf {
@@ -70,15 +71,16 @@ const char *y_read_string(struct y_reader *r, size_t *len); /* validated UTF-8, 
 bool y_utf8_valid(const void *s, size_t len);
 bool y_json_valid(const void *s, size_t len);
 
-/* --- documents --------------------------------------------------------------------------------- */
+/* --- documents ---------------------------------------------------------------------------------
+ */
 
 struct ydoc;
 
 /* Zero means the default. */
 struct ydoc_opts {
-    uint64_t client_id;        /* for edits made here; default: 1 */
-    size_t max_pending_bytes;  /* held updates that wait for missing ones; default 4 MiB */
-    bool keep_deleted;         /* do not garbage-collect deleted content (Yjs's gc: false) */
+    uint64_t client_id;       /* for edits made here; default: 1 */
+    size_t max_pending_bytes; /* held updates that wait for missing ones; default 4 MiB */
+    bool keep_deleted;        /* do not garbage-collect deleted content (Yjs's gc: false) */
 };
 
 /* Owned by the caller; NULL when out of memory. `opts` may be NULL and is copied. */
@@ -90,9 +92,9 @@ struct y_applied {
     bool pending; /* something now waits for updates that have not come */
 };
 
-/* Applies one v1 update. 0, or negative with the document untouched. `out` may be NULL. What cannot be
- * integrated yet is kept (and travels in ydoc_encode_update) until what it needs has come; more than
- * max_pending_bytes of that is Y_ERR_LIMIT. */
+/* Applies one v1 update. 0, or negative with the document untouched. `out` may be NULL. What cannot
+ * be integrated yet is kept (and travels in ydoc_encode_update) until what it needs has come; more
+ * than max_pending_bytes of that is Y_ERR_LIMIT. */
 int ydoc_apply(struct ydoc *doc, const void *update, size_t len, struct y_applied *out);
 
 /* Appends a v1 update with all that a replica with state vector `sv` (v1 encoding; NULL, 0 = empty)
@@ -117,14 +119,15 @@ int ydoc_text_splice(struct ydoc *doc, const char *name, uint64_t pos, uint64_t 
 /* Length of root text `name` in UTF-16 units. */
 uint64_t ydoc_text_length(const struct ydoc *doc, const char *name);
 
-/* Appends the string at `key` of root map `name`. 1 if there is one; 0 if the key is absent, deleted or
- * no string; negative on error. */
+/* Appends the string at `key` of root map `name`. 1 if there is one; 0 if the key is absent,
+ * deleted or no string; negative on error. */
 int ydoc_map_string(const struct ydoc *doc, const char *name, const char *key, struct ybuf *out);
 /* Sets it, as one local transaction; the update is appended to `update` (may be NULL). */
 int ydoc_map_set_string(struct ydoc *doc, const char *name, const char *key, const char *utf8,
                         size_t len, struct ybuf *update);
 
-/* --- updates without a document ------------------------------------------------------------------ */
+/* --- updates without a document ------------------------------------------------------------------
+ */
 
 /* 0 if the bytes are one well-formed v1 update, else negative. */
 int y_update_check(const void *update, size_t len);
