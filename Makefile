@@ -110,6 +110,11 @@ $(B)/fuzz-%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(MODE)),,$(B)/tests/fuzz/re
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ $(PKG_LIBS) -lpthread -lm -o $@
 
+# Drives documents for tests/y/oracle/run.mjs.
+$(B)/y-oracle: $(B)/tests/y/oracle/driver.o $(LIBS_y)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS) $^ -o $@
+
 .PHONY: test-c-run
 test-c-run: $(foreach f,$(TEST_FOLDERS),$(B)/test-$(f)) $(foreach f,$(FUZZ),$(B)/fuzz-$(f))
 	@tests/run-c $(B)
