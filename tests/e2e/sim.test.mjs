@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import * as Y from 'yjs'
-import { closeAll, providers, sameBytes, stock } from './lib/client.mjs'
 import { FaultyNetwork } from './lib/faults.mjs'
 import { peer, random, sleep, startServer, until } from './lib/harness.mjs'
+import { closeAll, providers, sameBytes, stock } from './lib/stock.mjs'
 
 const PEOPLE = 6
 const EDITS = 400

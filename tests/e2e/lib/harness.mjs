@@ -1,5 +1,6 @@
 // Starts the programs that the tests talk to and ends every one of them by its pid, also when a test throws.
-// BYTECROWDS=path chooses the binary; PEER=1 runs npm's own y-websocket server in its place, to check the tests.
+// BYTECROWDS=path chooses the binary; PEER=.../@y/websocket-server/src/server.js runs npm's own server in its
+// place, to check the tests themselves (0.1.1 is the version to install for it).
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -10,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..')
 export const binary = path.resolve(root, process.env.BYTECROWDS ?? 'build/release/bytecrowds')
-export const peer = process.env.PEER === '1'
+export const peer = Boolean(process.env.PEER)
 export const sanitized = binary.includes('asan') || binary.includes('tsan')
 
 const running = new Set()
@@ -103,8 +104,7 @@ function launchOurs ({ store, args = [], env = {}, port = 0 }) {
 
 async function launchPeer (options) {
   const port = options.port || await freePort()
-  const script = path.join(root, 'tests/node_modules/@y/websocket-server/src/server.js')
-  const child = launch(process.execPath, [script], { env: { ...process.env, HOST: '127.0.0.1', PORT: String(port) } })
+  const child = launch(process.execPath, [process.env.PEER], { env: { ...process.env, HOST: '127.0.0.1', PORT: String(port) } })
   child.port = port
   return child
 }
