@@ -43,6 +43,8 @@ export interface Status {
     save: SaveState;
     // Something written here is not known to be stored.
     unsaved: boolean;
+    // The document has been here whole, at least once.
+    loaded: boolean;
     code: number;
     reason: string;
 }
@@ -72,7 +74,7 @@ export class Provider {
     private received = 0; // when, in ms
     private probed = 0; // when, in ms; 0: no answer is awaited
     private closed = false;
-    private everSynced = false;
+    private loaded = false;
 
     // Of this connection:
     private synced = false; // the server's step 2 is here
@@ -101,7 +103,7 @@ export class Provider {
 
     get status(): Status {
         const { connection, code, reason } = this;
-        return { connection, save: this.saveState(), unsaved: this.unsaved(), code, reason };
+        return { connection, save: this.saveState(), unsaved: this.unsaved(), loaded: this.loaded, code, reason };
     }
 
     // Connects at once if it is only waiting for the next try.
@@ -334,8 +336,8 @@ export class Provider {
                 Y.applyUpdate(this.doc, decoding.readVarUint8Array(decoder), this);
                 this.synced = true;
                 this.attempts = 0;
-                if (!this.everSynced) {
-                    this.everSynced = true;
+                if (!this.loaded) {
+                    this.loaded = true;
                     this.onsynced();
                 }
                 break;
