@@ -129,7 +129,6 @@ function assembly(list) {
 
 function write(out, files) {
     const dir = path.join(out, "files");
-    fs.rmSync(dir, { recursive: true, force: true });
     return [...files].map(([name, { data, immutable }]) => {
         const file = path.join(dir, name);
         fs.mkdirSync(path.dirname(file), { recursive: true });
@@ -146,6 +145,14 @@ function write(out, files) {
     });
 }
 
+// Files of earlier builds go last, so that an assembler at work on them finds them for longest.
+function removeStale(dir, list) {
+    const wanted = new Set(list.flatMap((a) => ["", a.gzip && ".gz", a.br && ".br"].filter((x) => x !== null).map((x) => path.resolve(root, a.file + x))));
+    for (const sub of [dir, path.join(dir, "assets")])
+        for (const e of fs.readdirSync(sub, { withFileTypes: true }))
+            if (e.isFile() && !wanted.has(path.resolve(sub, e.name))) fs.rmSync(path.join(sub, e.name), { force: true });
+}
+
 function report(list, entries) {
     const sum = (names, of) => names.reduce((n, p) => n + of(list.find((a) => a.path === p)), 0);
     for (const [page, entry] of [["/index.html", "home.ts"], ["/editor.html", "editor.ts"]]) {
@@ -160,5 +167,7 @@ const { files, entries } = await bundle();
 addPages(files, entries);
 const list = write(out, files);
 report(list, entries);
-// Last: make takes this file as the proof that all of them are there.
-fs.writeFileSync(path.join(out, "assets.S"), assembly(list));
+// After the files and in one step: make takes this one as the proof that all of them are there.
+fs.writeFileSync(path.join(out, `assets.S.${process.pid}`), assembly(list));
+fs.renameSync(path.join(out, `assets.S.${process.pid}`), path.join(out, "assets.S"));
+removeStale(path.join(out, "files"), list);
