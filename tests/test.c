@@ -76,7 +76,7 @@ int main(int argc, char **argv)
         reversed = t;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
-    for (struct test *t = reversed; t; t = t->next) {
+    for (struct test *volatile t = reversed; t; t = t->next) {
         if (!strstr(t->name, want))
             continue;
         failed = skipped = false;

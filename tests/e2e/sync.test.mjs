@@ -37,7 +37,7 @@ for (const [version, Provider] of [['2', Provider2], ['3', Provider3]]) {
     server = await start({ store, port })
     await until('offline edits arrive after a restart', () => late.text.toString().startsWith('offline '), 20000)
     assert.equal(await server.raw('room'), late.text.toString())
-    for (const p of [...peers, late]) p.provider.destroy()
+    for (const p of [...peers, late]) { p.provider.destroy(); p.doc.destroy() }
     await server.stop()
   })
 }
