@@ -145,7 +145,7 @@ class Cursors {
             const { place, fresh } = this.fresh(id, now);
             again ||= fresh;
             if (head !== anchor) {
-                const style = `background-color: color-mix(in srgb, ${who.color} 24%, transparent)`;
+                const style = `background-color: color-mix(in srgb, ${who.color} 30%, transparent)`;
                 const mark = Decoration.mark({ class: "cm-peer-selection", attributes: { style } });
                 ranges.push(mark.range(Math.min(head, anchor), Math.max(head, anchor)));
             }
@@ -153,9 +153,24 @@ class Cursors {
             ranges.push(Decoration.widget({ widget, side: head > anchor ? -1 : 1 }).range(head));
         }
         this.decorations = RangeSet.of(ranges, true);
+        if (ranges.length) this.view.requestMeasure(this.turnNames);
         clearTimeout(this.expiry);
         if (again) this.expiry = setTimeout(() => this.view.dispatch({ annotations: peersMoved.of(true) }), LABEL_MS);
     }
+
+    // Names stand to the right of their carets, but not beyond the edge.
+    private readonly turnNames = {
+        read: (view: EditorView): [Element, boolean][] => {
+            const edge = view.scrollDOM.getBoundingClientRect().right;
+            return [...view.contentDOM.querySelectorAll(".cm-peer")].map((caret) => {
+                const width = caret.querySelector(".cm-peer-name")?.getBoundingClientRect().width ?? 0;
+                return [caret, caret.getBoundingClientRect().left + width > edge];
+            });
+        },
+        write: (carets: [Element, boolean][]): void => {
+            for (const [caret, left] of carets) caret.classList.toggle("cm-peer-left", left);
+        },
+    };
 
     destroy(): void {
         clearTimeout(this.expiry);

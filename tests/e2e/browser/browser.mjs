@@ -29,10 +29,19 @@ export async function visit (browser, url, { name, color, theme, viewport = { wi
   return page
 }
 
-export const textOf = page => page.evaluate(() => {
-  const view = document.querySelector('.cm-content').cmTile?.view ?? document.querySelector('.cm-content').cmView?.view
-  return view.state.doc.toString()
-})
+// What the page shows, without the names at other people's cursors. Short texts only: CodeMirror draws
+// no more lines than fit.
+export const textOf = page => page.evaluate(() => [...document.querySelectorAll('.cm-line')].map(line => {
+  const copy = line.cloneNode(true)
+  for (const extra of copy.querySelectorAll('.cm-peer, .cm-placeholder')) extra.remove()
+  return copy.textContent
+}).join('\n'))
+
+export const until = (page, wanted) => page.waitForFunction(w => [...document.querySelectorAll('.cm-line')].map(line => {
+  const copy = line.cloneNode(true)
+  for (const extra of copy.querySelectorAll('.cm-peer, .cm-placeholder')) extra.remove()
+  return copy.textContent
+}).join('\n') === w, wanted)
 
 export const state = (page, wanted) => page.waitForFunction(w => document.querySelector('#state').dataset.state === w, wanted)
 

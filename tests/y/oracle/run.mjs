@@ -147,9 +147,12 @@ async function session (n) {
   await call('n', 4)
   await call('a', 4, (await call('e', 3)).bytes)
   for (const u of order) if (!half.includes(u)) await call('a', 4, updates[u])
-  await compare(fresh, 4, 'carried by ours')
+  // How neighbours that were deleted are merged depends on the order of delivery, in Yjs too; loading the state
+  // anew merges all that can be.
+  const anew = bytes => { const doc = new Y.Doc(); Y.applyUpdate(doc, bytes); return Y.encodeStateAsUpdate(doc) }
+  if (!same(anew((await call('e', 4)).bytes), anew(Y.encodeStateAsUpdate(fresh)))) throw new Error('carried by ours: state differs')
   settle(carried)
-  if (!carried.store.pendingStructs && !carried.store.pendingDs && !same(Y.encodeStateAsUpdate(carried), Y.encodeStateAsUpdate(fresh))) throw new Error('what waited did not travel')
+  if (!carried.store.pendingStructs && !carried.store.pendingDs && !same(anew(Y.encodeStateAsUpdate(carried)), anew(Y.encodeStateAsUpdate(fresh)))) throw new Error('what waited did not travel')
   for (const p of docs) p.doc.destroy()
 }
 
