@@ -56,10 +56,17 @@ size_t conn_queued(const struct conn *c)
     return c->queued;
 }
 
+/* What the kernel has not taken yet; libuv holds some of `queued` while it writes. */
+static size_t unsent(const struct conn *c)
+{
+    return c->queued + uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
+}
+
 void conn_wait(struct conn *c, enum deadline kind)
 {
     list_remove(&c->wait);
     c->wait_kind = (uint8_t)kind;
+    c->wait_unsent = unsent(c);
     c->wait_since = uv_now(&c->server->loop->uv);
     if (kind != WAIT_NONE)
         list_append(&c->server->waits[kind], &c->wait);
@@ -263,6 +270,8 @@ static void flush(struct conn *c)
         conn_cut(c);
     else if (c->finishing && !c->first && !c->writing)
         linger(c);
+    else if (c->http && c->http->stalled && !c->first)
+        http_conn_resume(c);
 }
 
 void conn_flush_all(void *udata)
@@ -477,10 +486,14 @@ void ws_close(struct conn *c, int code, const char *reason)
     conn_wait(c, WAIT_CLOSE);
 }
 
-/* Its deadline has passed. */
+/* Its deadline has passed. A peer that still takes what we send, however slowly, is alive. */
 void conn_expired(struct conn *c)
 {
     struct buf b = {0};
+    if (c->wait_kind != WAIT_REQUEST && unsent(c) < c->wait_unsent) {
+        conn_wait(c, c->wait_kind);
+        return;
+    }
     switch ((enum deadline)c->wait_kind) {
     case WAIT_REQUEST:
         if (c->http && c->http->in.len)

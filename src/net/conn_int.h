@@ -33,6 +33,7 @@ struct http_state {
     size_t request_len; /* head and body of the request being answered */
     struct http_request req;
     bool answering, processing, head, close_after, continued;
+    bool stalled;   /* requests wait until the answers before them are out */
     bool websocket; /* ws_accept was called */
 };
 
@@ -50,6 +51,7 @@ struct conn {
     struct list dirty;         /* in the server's `dirty`: has something to write or to finish */
     struct list paused;
     uint64_t wait_since; /* ms */
+    size_t wait_unsent;  /* bytes unsent then: fewer now means that the peer is reading */
     struct peer *peer;
     void *data;
     struct http_state *http;
@@ -96,6 +98,7 @@ void conn_feed_ws(struct conn *c, uint8_t *data, size_t len);
 
 /* http_conn.c */
 void http_conn_input(struct conn *c, const uint8_t *data, size_t len);
+void http_conn_resume(struct conn *c); /* the queue is empty: on with what was stalled */
 void http_conn_error(struct conn *c, int status);
 void http_conn_free(struct conn *c);
 

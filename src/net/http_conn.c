@@ -9,6 +9,8 @@
 #include <time.h>
 
 #define IN_KEEP 4096
+/* Unsent answers beyond this: the next pipelined request waits. */
+#define PIPELINE_BYTES (64 * 1024)
 
 static void process(struct conn *c);
 
@@ -138,6 +140,12 @@ static bool step(struct conn *c)
     struct net_server *s = c->server;
     if (!h->in.len)
         return false;
+    if (c->queued > PIPELINE_BYTES) {
+        h->stalled = true;
+        conn_read_stop(c);
+        conn_wait(c, WAIT_KEEPALIVE);
+        return false;
+    }
     int n = http_parse(h->in.data, h->in.len, &s->limits.http, &h->req);
     if (n < 0) {
         http_conn_error(c, -n);
@@ -181,6 +189,14 @@ static void process(struct conn *c)
     }
     if (!h->in.len && h->in.cap > IN_KEEP)
         buf_release(&h->in);
+}
+
+void http_conn_resume(struct conn *c)
+{
+    c->http->stalled = false;
+    conn_wait(c, WAIT_REQUEST);
+    conn_read_start(c);
+    process(c);
 }
 
 void http_conn_input(struct conn *c, const uint8_t *data, size_t len)
