@@ -110,10 +110,13 @@ $(B)/fuzz-%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(MODE)),,$(B)/tests/fuzz/re
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ $(PKG_LIBS) -lpthread -lm -o $@
 
-# Drives documents for tests/y/oracle/run.mjs.
-$(B)/y-oracle: $(B)/tests/y/oracle/driver.o $(LIBS_y)
+# The drivers of tests/<folder>/oracle/run.mjs.
+$(B)/y-oracle $(B)/net-oracle: $(B)/%-oracle: $(B)/tests/%/oracle/driver.o
+$(B)/y-oracle: $(LIBS_y)
+$(B)/net-oracle: $(LIBS_net)
+$(B)/y-oracle $(B)/net-oracle:
 	@echo "  link  $@"
-	@$(CC) $(LDFLAGS) $^ -o $@
+	@$(CC) $(LDFLAGS) $^ $(if $(findstring net,$@),$(PKG_LIBS)) -o $@
 
 .PHONY: test-c-run
 test-c-run: $(foreach f,$(TEST_FOLDERS),$(B)/test-$(f)) $(foreach f,$(FUZZ),$(B)/fuzz-$(f))

@@ -196,6 +196,16 @@ static int read_target(struct http_request *req, struct http_str t)
     return 0;
 }
 
+/* What a parser in front of us may take for the start of another protocol is not taken at all. */
+static bool method_known(struct http_str m)
+{
+    static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"};
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (http_str_is(m, known[i]))
+            return true;
+    return false;
+}
+
 /* METHOD SP target SP HTTP/1.x; *minor is x. */
 static int read_request_line(struct http_request *req, struct http_str line, size_t target_max,
                              int *minor)
@@ -212,6 +222,8 @@ static int read_request_line(struct http_request *req, struct http_str line, siz
     struct http_str version = {sp2 + 1, (size_t)(end - sp2 - 1)};
     if (!is_token(req->method) || !target.len)
         return -400;
+    if (!method_known(req->method))
+        return -501;
     if (version.len != 8 || memcmp(version.p, "HTTP/", 5) != 0 || version.p[6] != '.' ||
         version.p[5] < '0' || version.p[5] > '9' || version.p[7] < '0' || version.p[7] > '9')
         return -400;
@@ -257,6 +269,9 @@ static int check_length(struct http_request *req, size_t body_max)
     struct http_str cl = http_header(req, "content-length");
     if (!cl.len || cl.len > 18)
         return -400;
+    for (const char *c = cl.p + cl.len; *c != '\r'; c++)
+        if (*c == '\t') /* white space by the RFC, not to every parser */
+            return -400;
     for (size_t i = 0; i < cl.len; i++) {
         if (cl.p[i] < '0' || cl.p[i] > '9')
             return -400;
@@ -292,19 +307,30 @@ static bool key_valid(struct http_str k)
     return true;
 }
 
+static bool connection_has(const struct http_request *req, const char *token)
+{
+    for (size_t i = 0; i < req->header_count; i++)
+        if (http_str_is_nocase(req->headers[i].name, "connection") &&
+            http_list_has(req->headers[i].value, token))
+            return true;
+    return false;
+}
+
+/* After check_connection. An upgrade to another protocol is answered without it, but what follows
+ * may be meant as that protocol, so the connection ends. */
 static int check_upgrade(struct http_request *req, int minor)
 {
     struct http_str upgrade = http_header(req, "upgrade");
+    bool asked = upgrade.p && connection_has(req, "upgrade");
+    if (asked && req->content_length)
+        return -400;
+    if (asked)
+        req->keep_alive = false;
     if (minor < 1 || !http_list_has(upgrade, "websocket"))
         return 0;
-    bool connection = false;
-    for (size_t i = 0; i < req->header_count; i++)
-        if (http_str_is_nocase(req->headers[i].name, "connection"))
-            connection |= http_list_has(req->headers[i].value, "upgrade");
     req->ws_key = http_header(req, "sec-websocket-key");
-    if (!connection || !http_str_is(req->method, "GET") || req->content_length ||
-        count_header(req, "sec-websocket-key") != 1 || !key_valid(req->ws_key) ||
-        count_header(req, "sec-websocket-version") != 1)
+    if (!asked || !http_str_is(req->method, "GET") || count_header(req, "sec-websocket-key") != 1 ||
+        !key_valid(req->ws_key) || count_header(req, "sec-websocket-version") != 1)
         return -400;
     if (!http_str_is(http_header(req, "sec-websocket-version"), "13"))
         return -426;

@@ -75,7 +75,11 @@ static const struct vector {
     {"GET / HTTP/2.0\r\n" H "\r\n", 505},
     {"GET / HTTP/1.2\r\n" H "\r\n", 505},
     {"GET / HTTP/0.9\r\n" H "\r\n", 505},
-    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+    {"PROPFIND / HTTP/1.1\r\n" H "\r\n", 501},
+    {"get / HTTP/1.1\r\n" H "\r\n", 501},
+    {"PUT / HTTP/1.1\r\n" H "Content-Length: 1\t\r\n\r\n", 400},
+    {"PUT / HTTP/1.1\r\n" H "Content-Length: \t1 \r\n\r\n", 0},
+    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 501},
     {"\x16\x03\x01\x02\n", 400}, /* TLS on the wrong port, had it a line feed */
     /* headers */
     {"GET / HTTP/1.1\r\n" H "A : b\r\n\r\n", 400},
@@ -221,6 +225,12 @@ TEST(http_keep_alive)
     CHECK(keeps("HTTP/1.1", "Connection: closed\r\n"));
     CHECK(!keeps("HTTP/1.0", ""));
     CHECK(keeps("HTTP/1.0", "Connection: keep-alive\r\n"));
+}
+
+TEST(http_upgrade_to_something_else_ends_the_connection)
+{
+    CHECK(!keeps("HTTP/1.1", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"));
+    CHECK(keeps("HTTP/1.1", "Upgrade: h2c\r\n"));
 }
 
 TEST(http_upgrade_as_browsers_ask)
