@@ -129,7 +129,9 @@ test-%: ## C tests of one folder, e.g. make test-y
 	@$(MAKE) --no-print-directory MODE=asan build/asan/test-$*
 	@build/asan/test-$*
 
-fuzz-%: ## fuzz one target for FUZZ_SECONDS (default 60), e.g. make fuzz-y_apply
+FUZZ_RUNS := $(addprefix fuzz-,$(FUZZ))
+.PHONY: $(FUZZ_RUNS)
+$(FUZZ_RUNS): fuzz-%: ## fuzz one target for FUZZ_SECONDS (default 60), e.g. make fuzz-y_apply
 	@$(MAKE) --no-print-directory MODE=fuzz build/fuzz/fuzz-$*
 	@mkdir -p build/corpus/$* tests/fuzz/corpus/$*
 	@build/fuzz/fuzz-$* -max_total_time=$(or $(FUZZ_SECONDS),60) -timeout=10 build/corpus/$* tests/fuzz/corpus/$*
@@ -150,6 +152,6 @@ clean: ## remove build/
 
 help: ## this list
 	@echo "bytecrowds $(VERSION): ./dev run and ./dev test install what is missing; then:"
-	@sed -n 's/^\([a-z%-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -En 's/^([$$][^:]*: )?([a-z%-]+):[^#]*## (.*)/  make \2\t\3/p' $(MAKEFILE_LIST) | expand -t 24
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

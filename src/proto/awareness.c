@@ -180,6 +180,8 @@ static int check(const struct awareness *a, const struct awareness_owner *owner,
                  uint64_t n)
 {
     size_t joining = 0, owning = 0;
+    uint64_t self = owner->self;
+    bool alone = n == 1;
     while (n--) {
         struct entry e = {.client = y_read_varuint(&r), .clock = y_read_varuint(&r)};
         e.json = y_read_string(&r, &e.len);
@@ -188,8 +190,12 @@ static int check(const struct awareness *a, const struct awareness_owner *owner,
         if (e.len == 4 && memcmp(e.json, "null", 4) == 0)
             e.json = NULL;
         const struct state *s = table_get(&a->states, &e.client, sizeof(e.client));
-        if (!is_news(s, &e) || !e.json)
+        if (!self && alone && e.json)
+            self = e.client + 1;
+        if (!is_news(s, &e) || !e.json) {
+            owning += s && s->json && e.json && self == e.client + 1 && s->owner != owner;
             continue;
+        }
         if (e.len > a->limits.state_bytes)
             return AWARENESS_LIMIT;
         if (!y_json_valid(e.json, e.len))

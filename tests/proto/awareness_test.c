@@ -199,3 +199,21 @@ TEST(awareness_forgets_who_is_long_gone)
     buf_release(&b);
     awareness_free(a);
 }
+
+/* Found by fuzzing: taking back what somebody else announced went past the limit. */
+TEST(awareness_own_state_counts_when_it_is_taken_back)
+{
+    struct awareness *a = awareness_new(&(struct awareness_limits){.clients_per_owner = 2});
+    struct awareness_owner o = {0}, other = {0};
+    CHECK_EQ(say(a, &o, 1, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &o, 1, 2, "null"), AWARENESS_OK);
+    CHECK_EQ(say(a, &other, 1, 3, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &o, 2, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &o, 3, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &o, 1, 3, "{}"), AWARENESS_LIMIT);
+    CHECK_EQ(o.count, 2);
+    CHECK_EQ(say(a, &o, 3, 2, "null"), AWARENESS_OK);
+    CHECK_EQ(say(a, &o, 1, 3, "{}"), AWARENESS_OK);
+    CHECK_EQ(o.count, 2);
+    awareness_free(a);
+}

@@ -1,0 +1,48 @@
+/* Any bytes as the frames of two connections of a room: messages are read to the end or refused,
+ * and awareness stays within its limits, is all or nothing, and is empty when both have gone. */
+#include "proto/awareness.h"
+#include "proto/message.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct awareness_limits limits = {.clients = 6, .clients_per_owner = 3, .state_bytes = 64};
+    struct awareness *a = awareness_new(&limits);
+    struct awareness_owner owners[2] = {{0}, {0}};
+    struct proto_message m;
+    struct buf out = {0};
+    const char *reason = NULL;
+    uint64_t now = 1000;
+    while (size) {
+        const uint8_t *before = data;
+        if (proto_next(&data, &size, &m, &reason) < 0) {
+            if (!reason || !*reason)
+                abort();
+            break;
+        }
+        if (data <= before || m.len > (size_t)(data - before))
+            abort();
+        if (m.kind != PROTO_AWARENESS)
+            continue;
+        now += 100;
+        bool changed = awareness_changed(a);
+        if (awareness_apply(a, &owners[m.len & 1], m.data, m.len, now) && !changed &&
+            awareness_changed(a))
+            abort();
+        if (owners[0].count > 3 || owners[1].count > 3)
+            abort();
+        buf_clear(&out);
+        if ((awareness_take(a, &out) > 0) != (out.len > 0) || awareness_changed(a))
+            abort();
+    }
+    awareness_drop(a, &owners[0], now);
+    awareness_drop(a, &owners[1], now);
+    if (owners[0].count || owners[1].count)
+        abort();
+    buf_release(&out);
+    awareness_free(a);
+    return 0;
+}

@@ -1,0 +1,69 @@
+// Writes first inputs for the fuzz targets into build/corpus/<target>/, made by npm's yjs and by hand. What
+// is worth keeping is then minimised into tests/fuzz/corpus (see docs/testing.md).
+import fs from 'node:fs'
+import path from 'node:path'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
+const Y = createRequire(path.join(root, 'tests/package.json'))('yjs')
+const counts = {}
+function save (target, bytes) {
+  const dir = path.join(root, 'build/corpus', target)
+  fs.mkdirSync(dir, { recursive: true })
+  fs.writeFileSync(path.join(dir, `seed-${counts[target] = (counts[target] ?? 0) + 1}`), bytes)
+}
+
+// Updates of two writers with every content type, as one run each.
+const run = list => Buffer.concat(list.flatMap(u => [Buffer.from([u.length & 255, u.length >> 8]), Buffer.from(u)]))
+const kinds = {
+  text: d => d.getText('bytecrowdText').insert(0, 'a😀é漢'),
+  delete: d => { const t = d.getText('bytecrowdText'); if (t.length > 1) t.delete(0, 1) },
+  format: d => { const t = d.getText('bytecrowdText'); if (t.length) t.format(0, 1, { bold: true }) },
+  embed: d => d.getText('bytecrowdText').insertEmbed(0, { image: 'x' }),
+  map: d => d.getMap('bytecrowd').set('language', 'c'),
+  any: d => d.getMap('m').set('k', [1, 1.5, 2n ** 60n, 'x', null, true, { a: 1 }, new Uint8Array([1, 2])]),
+  nested: d => d.getMap('m').set('t', new Y.Text('in')),
+  array: d => d.getArray('a').insert(0, [1, new Y.Array(), new Uint8Array([7])]),
+  sub: d => d.getMap('m').set('d', new Y.Doc({ guid: 'sub' })),
+  xml: d => { const e = new Y.XmlElement('p'); d.getXmlFragment('x').insert(0, [e, new Y.XmlText('t'), new Y.XmlHook('h')]); e.setAttribute('k', 'v') }
+}
+for (const name of Object.keys(kinds)) {
+  const docs = [1, 2].map(id => { const d = new Y.Doc(); d.clientID = id; return d })
+  const updates = []
+  for (const d of docs) d.on('update', (u, origin) => { if (origin !== 'remote') updates.push(u) })
+  for (let i = 0; i < 3; i++) {
+    for (const d of docs) { kinds.text(d); kinds[name](d) }
+    if (i === 1) { Y.applyUpdate(docs[0], Y.encodeStateAsUpdate(docs[1]), 'remote'); Y.applyUpdate(docs[1], Y.encodeStateAsUpdate(docs[0]), 'remote') }
+  }
+  save('y_apply', run(updates))
+  save('y_apply', run([...updates].reverse()))
+  save('y_apply', run([Y.encodeStateAsUpdate(docs[0]), Y.diffUpdate(Y.encodeStateAsUpdate(docs[1]), Y.encodeStateVector(docs[0]))]))
+  save('y_apply', run([Y.mergeUpdates([updates[0], updates.at(-1)])]))
+  save('y_lib0', Buffer.concat([Buffer.from([3, 0, 2, 3]), Buffer.from(updates.at(-1))]))
+  save('y_lib0', Buffer.from(updates[0]))
+}
+for (const json of ['{"a":[1,2.5e-3,"\\u00e9\\ud83d\\ude00",null,true,false]}', '[]', '"x"', '-0.0', '[[[[{}]]]]']) save('y_lib0', Buffer.from(json))
+
+const bytes = text => Buffer.from(text, 'latin1')
+for (const head of ['GET /ws/a?b=c HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+  'PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc', 'GET http://h/p?q HTTP/1.0\r\nConnection: keep-alive\r\n\r\n',
+  'POST /a HTTP/1.1\r\nHost: [::1]:80\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: h2c\r\n\r\n']) save('net_http', bytes(head))
+
+function frame (first, payload, mask = [1, 2, 3, 4]) {
+  const n = payload.length
+  const head = n < 126 ? [first, 128 | n] : [first, 254, n >> 8, n & 255]
+  return Buffer.from([...head, ...mask, ...payload.map((c, i) => c ^ mask[i & 3])])
+}
+const text = s => [...Buffer.from(s)]
+for (const list of [[frame(0x82, text('abc'))], [frame(2, text('a')), frame(0x89, text('p')), frame(0, []), frame(0x80, text('b'))], [frame(0x88, [3, 232, 111, 107])], [frame(0x82, text('x'.repeat(200))), frame(0x8a, []), frame(0x82, text('x'.repeat(301)))], [frame(0x81, text('t'))]]) {
+  save('net_ws', Buffer.concat([Buffer.from([4]), ...list]))
+}
+
+const message = (...list) => Buffer.from(list.flat())
+const state = (client, clock, json) => [client, clock, json.length, ...text(json)]
+const awareness = (...states) => { const body = [states.length, ...states.flat()]; return [1, body.length, ...body] }
+save('proto_message', message([0, 0, 1, 0], [0, 1, 2, 0, 0], [0, 2, 2, 0, 0], [3], [2, 0, 1, 120]))
+save('proto_message', message(awareness(state(5, 1, '{"user":{"name":"a"}}')), awareness(state(5, 2, 'null')), awareness(state(6, 1, '{}'), state(7, 1, '[1]'))))
+save('proto_message', message(awareness(state(1, 1, '1')), awareness(state(1, 1, 'null')), awareness(state(2, 1, '{"a":"é"}'))))
+console.log(counts)
