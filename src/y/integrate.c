@@ -185,6 +185,18 @@ static bool place(struct ydoc *doc, struct y_item *it)
     return it->parent != NULL;
 }
 
+/* Whether a neighbour is in the item's own list. It is, unless updates contradict each other; Yjs
+ * would then tie two lists together. */
+static bool beside(const struct y_item *it, const struct y_item *other)
+{
+    if (!other)
+        return true;
+    if (other->kind == Y_GC || other->parent != it->parent || !other->key != !it->key)
+        return false;
+    return !it->key || (other->key->len == it->key->len &&
+                        memcmp(other->key->s, it->key->s, it->key->len) == 0);
+}
+
 static struct y_item *item_at(struct y_id id)
 {
     return id.client->structs[y_find(id.client, id.clock)];
@@ -270,7 +282,7 @@ void y_integrate(struct ydoc *doc, struct y_item *it)
         it->origin = (struct y_id){it->client, it->clock - 1};
         it->left = y_clean_end(doc, it->origin);
     }
-    if (!placed || (it->left && it->left->kind == Y_GC)) {
+    if (!placed || !beside(it, it->left) || !beside(it, it->right)) {
         it->key = NULL;
         free(own);
         become_gc(doc, it);
