@@ -78,7 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ydoc_apply(doc, data, n, NULL);
         check(doc);
         twice = describe(doc, true);
-        require(once.len == twice.len && memcmp(once.data, twice.data, once.len) == 0,
+        require(ydoc_has_pending(doc) ||
+                    (once.len == twice.len && memcmp(once.data, twice.data, once.len) == 0),
                 "an update that comes again changes nothing");
         ybuf_release(&once);
         ybuf_release(&twice);
@@ -88,7 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(ydoc_encode_update(doc, NULL, 0, &state) == 0, "encode");
     require(ydoc_apply(loaded, state.data, state.len, NULL) == 0, "own encoding is taken");
     check(loaded);
-    same(doc, loaded, true, "a loaded document is the same");
+    if (!ydoc_has_pending(doc))
+        same(doc, loaded, true, "a loaded document is the same");
     ybuf_release(&state);
     ydoc_free(doc);
     ydoc_free(loaded);
