@@ -1,49 +1,122 @@
-// Makes docs/images/*.png of the real page: node tests/e2e/browser/screenshots.mjs
+// Makes the pictures of docs/images from the real thing, with three people in it. Fails if a page complains.
+//
+//     node tests/e2e/browser/screenshots.mjs [DIR [all]]      all: also those that only a developer looks at
 import fs from 'node:fs'
 import path from 'node:path'
-import { chromium } from 'playwright-core'
 import { root, sleep, start } from '../lib/server.mjs'
+import { launch, ready, visit, write } from './browser.mjs'
 
-const code = `// Find the first pair that sums to the target.
-export function twoSum(numbers, target) {
-  const seen = new Map();
-  for (const [i, n] of numbers.entries()) {
-    if (seen.has(target - n)) return [seen.get(target - n), i];
-    seen.set(n, i);
-  }
-  return null; // no such pair
-}
+const dir = path.resolve(process.argv[2] ?? path.join(root, 'docs/images'))
+const all = process.argv[3] === 'all'
+fs.mkdirSync(dir, { recursive: true })
 
-console.log(twoSum([2, 7, 11, 15], 9));
+const CODE = `from collections import deque
+
+
+class RateLimiter:
+    """Allows \`limit\` calls in any \`window\` seconds."""
+
+    def __init__(self, limit: int, window: float):
+        self.limit = limit
+        self.window = window
+        self.calls = deque()
+
+    def allow(self, now: float) -> bool:
+        while self.calls and now - self.calls[0] >= self.window:
+            self.calls.popleft()
+        if len(self.calls) >= self.limit:
+            return False  # the caller may try again later
+        self.calls.append(now)
+        return True
+
+
+limiter = RateLimiter(limit=3, window=1.0)
+print([limiter.allow(t / 10) for t in range(12)])
 `
+
 const server = await start()
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-background-networking'] })
-const errors = []
-const open = async (path, options = {}) => {
-  const context = await browser.newContext({ viewport: { width: 1100, height: 640 }, ...options })
-  const page = await context.newPage()
-  page.on('console', m => { if (m.type() === 'error') errors.push(m.text()) })
-  page.on('pageerror', e => errors.push(String(e)))
-  await page.goto(server.url + path)
-  return page
+const browser = await launch()
+const at = `${server.url}/friday-interview`
+const shot = (page, name, more) => page.screenshot({ path: path.join(dir, name), ...more })
+
+async function go (page, line, column, select = false) {
+  await page.locator('.cm-content').focus()
+  await page.keyboard.press('Control+Home')
+  for (let i = 1; i < line; i++) await page.keyboard.press('ArrowDown')
+  for (let i = 0; i < column; i++) await page.keyboard.press('ArrowRight')
+  if (select) await page.keyboard.press('Shift+End')
 }
-const images = path.join(root, 'docs/images')
-fs.mkdirSync(images, { recursive: true })
-await (await open('/')).screenshot({ path: path.join(images, 'home.png') })
-const ann = await open('/two-sum')
-await ann.waitForSelector('.cm-content')
-await ann.locator('.cm-content').click()
-await ann.keyboard.insertText(code)
-const bob = await open('/two-sum', { colorScheme: 'dark' })
-await bob.waitForFunction(() => document.querySelector('.cm-content')?.textContent.includes('twoSum'))
-await bob.locator('.cm-line').nth(4).click()
-await sleep(1200)
-await ann.screenshot({ path: path.join(images, 'editor-light.png') })
-await bob.screenshot({ path: path.join(images, 'editor-dark.png') })
-const phone = await open('/two-sum', { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true })
-await phone.waitForFunction(() => document.querySelector('.cm-content')?.textContent.includes('twoSum'))
-await sleep(800)
-await phone.screenshot({ path: path.join(images, 'phone.png') })
-await browser.close()
-await server.stop()
-if (errors.length) { console.error(errors); process.exitCode = 1 }
+
+try {
+  const desktop = { width: 1180, height: 720 }
+  const me = await visit(browser, at, { name: 'Ada', color: '#3b5bdb', theme: 'light', viewport: desktop })
+  await ready(me)
+  await me.selectOption('#language', 'python')
+  await write(me, CODE)
+  await ready(me)
+  const fox = await visit(browser, at, { name: 'Nimble Fox', color: '#0b7285' })
+  const otter = await visit(browser, at, { name: 'Quiet Otter', color: '#d9480f' })
+  await ready(fox)
+  await ready(otter)
+  await go(me, 19, 0)
+  // A name stands at a cursor only for a while after it has moved.
+  const move = async () => {
+    await go(fox, 13, 8, true)
+    await go(otter, 5, 0)
+    await otter.keyboard.press('End')
+    await sleep(250)
+  }
+  await move()
+  await shot(me, 'editor-light.png')
+  await me.click('#menu-button')
+  if (all) await shot(me, 'menu-light.png')
+  await me.check('input[value="dark"]', { force: true })
+  if (all) await shot(me, 'menu-dark.png')
+  await me.keyboard.press('Escape')
+  await me.locator('.cm-content').focus()
+  await move()
+  await shot(me, 'editor-dark.png')
+
+  const phone = await visit(browser, at, { name: 'Grace', color: '#9c36b5', theme: 'light', viewport: { width: 390, height: 760 }, deviceScaleFactor: 1.5, hasTouch: true, isMobile: true })
+  await ready(phone)
+  await move()
+  await shot(phone, 'phone.png')
+
+  await me.goto(`${server.url}/`)
+  const front = async theme => {
+    await me.evaluate(wish => {
+      localStorage.setItem('bytecrowds:theme', JSON.stringify(wish))
+      const now = Date.now()
+      localStorage.setItem('bytecrowds:recent', JSON.stringify([
+        { name: 'friday-interview', time: now, language: 'Python' },
+        { name: 'sql-review', time: now - 3.1e6, language: 'SQL' },
+        { name: 'vJ3uK0sQm1Xc8d_Zt7yRbA', time: now - 1.7e7, language: 'Rust' }
+      ]))
+    }, theme)
+    await me.reload()
+  }
+  await front('light')
+  await me.setViewportSize({ width: 1180, height: 830 })
+  await shot(me, 'home.png')
+  if (all) {
+    await front('dark')
+    await shot(me, 'home-dark.png')
+    await me.setViewportSize({ width: 360, height: 740 })
+    await shot(me, 'home-phone.png', { fullPage: true })
+    await me.goto(at)
+    await ready(me)
+    await me.click('#menu-button')
+    await shot(me, 'menu-phone.png')
+    await me.keyboard.press('Escape')
+    await me.click('#people .self')
+    await shot(me, 'rename-phone.png')
+  }
+  const complaints = [me, fox, otter, phone].flatMap(page => page.complaints)
+  if (complaints.length) {
+    console.error(complaints)
+    process.exitCode = 1
+  }
+} finally {
+  await browser.close()
+  await server.stop()
+}
