@@ -1,0 +1,65 @@
+/*
+ * Stores for the tests: a SQLite file in a directory of its own, and a redis-server that is started
+ * on a free port and ended with the program, whatever ends that.
+ */
+#ifndef TESTS_STORE_FIXTURE_H
+#define TESTS_STORE_FIXTURE_H
+
+#include "store/store.h"
+#include "tests/test.h"
+
+#include <sys/types.h>
+
+/* A directory that is removed when the program ends. The string lives as long. */
+const char *temp_dir(void);
+
+struct redis_server {
+    pid_t pid;
+    int port;
+    const char *dir;
+    char url[128]; /* redis://127.0.0.1:port */
+};
+
+/* Starts one and waits until it serves; every write is fsync'd. `args`: more arguments, NULL at the
+ * end; may itself be NULL. port 0: a free one; dir NULL: a new one. */
+void redis_start(struct redis_server *r, int port, const char *dir, const char *const *args);
+void redis_kill(struct redis_server *r); /* SIGKILL */
+/* The server that tests share which leave it as it was. */
+struct redis_server *redis_shared(void);
+/* redis-cli on that server; what it printed, without the last newline. Static. */
+const char *redis_cli(const struct redis_server *r, const char *command);
+/* The output of a shell command, likewise. */
+const char *shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A new store: "sqlite" on a new file, "redis" on the shared server, emptied. */
+struct store *store_new(const char *which);
+/* Another handle of that redis store, or the sqlite file closed and opened again. */
+struct store *store_again(struct store *s);
+struct store *store_must_open(const char *url, uint32_t timeout_ms);
+
+/* One operation as one group. What it returned. */
+enum store_result put(struct store *s, enum store_kind kind, const char *id, const void *data,
+                      size_t len, struct store_pos *pos);
+enum store_result append(struct store *s, const char *id, const char *data, struct store_pos *pos);
+/* NULL: not written. */
+enum store_result put_fields(struct store *s, const char *id, const char *text,
+                             const char *language);
+/* Into a zeroed op that the caller releases. */
+enum store_result load(struct store *s, const char *id, struct store_op *op);
+/* Loads and compares: the snapshot ("" for none), and the updates joined by '|'. */
+void expect(struct store *s, const char *id, const char *snapshot, const char *updates);
+
+/* The same test once on each store. */
+#define TEST_STORES(id)                                                                            \
+    static void both_##id(struct store *s);                                                        \
+    TEST(sqlite_##id)                                                                              \
+    {                                                                                              \
+        both_##id(store_new("sqlite"));                                                            \
+    }                                                                                              \
+    TEST(redis_##id)                                                                               \
+    {                                                                                              \
+        both_##id(store_new("redis"));                                                             \
+    }                                                                                              \
+    static void both_##id(struct store *s)
+
+#endif

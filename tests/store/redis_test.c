@@ -1,0 +1,215 @@
+/* What only the Redis store can meet. */
+#include "tests/store/fixture.h"
+
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+TEST(redis_the_hash_is_the_originals)
+{
+    struct store *s = store_new("redis");
+    struct redis_server *r = redis_shared();
+    redis_cli(r, "hset bytecrowd:o text old language python authorizedEmails '[\"a@b\"]' more 1");
+    struct store_op op;
+    CHECK_EQ(load(s, "o", &op), STORE_OK);
+    CHECK(op.has_text && op.has_language && !op.has_state);
+    CHECK_STR(buf_str(&op.text), "old");
+    CHECK_STR(buf_str(&op.language), "python");
+    store_op_release(&op);
+    CHECK_EQ(append(s, "o", "u", NULL), STORE_OK);
+    CHECK_EQ(put_fields(s, "o", "new", NULL), STORE_OK);
+    CHECK_STR(redis_cli(r, "hmget bytecrowd:o text language authorizedEmails more"),
+              "new\npython\n[\"a@b\"]\n1");
+    CHECK_STR(redis_cli(r, "--raw keys '*' | sort"), "bytecrowd:o\n{bytecrowd:o}:updates");
+    store_close(s);
+}
+
+TEST(redis_a_key_of_another_kind_is_corrupt_never_empty)
+{
+    const char *const keys[] = {"bytecrowd:w", "{bytecrowd:w}:updates", "{bytecrowd:w}:snapshot"};
+    struct store *s = store_new("redis");
+    struct store_op op;
+    char command[128];
+    for (size_t i = 0; i < 3; i++) {
+        redis_cli(redis_shared(), "flushall");
+        snprintf(command, sizeof(command), "set %s x", keys[i]);
+        redis_cli(redis_shared(), command);
+        CHECK_EQ(load(s, "w", &op), STORE_CORRUPT);
+        CHECK(*op.error);
+        store_op_release(&op);
+    }
+    redis_cli(redis_shared(), "flushall");
+    redis_cli(redis_shared(), "xadd '{bytecrowd:w}:updates' '*' other field");
+    CHECK_EQ(load(s, "w", &op), STORE_CORRUPT);
+    store_op_release(&op);
+    redis_cli(redis_shared(), "flushall");
+    redis_cli(redis_shared(), "hset '{bytecrowd:w}:snapshot' state x upto nonsense");
+    CHECK(load(s, "w", &op) < 0);
+    store_op_release(&op);
+    redis_cli(redis_shared(), "flushall");
+    redis_cli(redis_shared(), "hset '{bytecrowd:w}:snapshot' state x");
+    CHECK(load(s, "w", &op) < 0);
+    store_op_release(&op);
+    store_close(s);
+}
+
+TEST(redis_password_user_and_database)
+{
+    static struct redis_server r;
+    const char *const args[] = {"--requirepass", "s3cret@:/", NULL};
+    char url[200];
+    redis_start(&r, 0, NULL, args);
+    shell("redis-cli -p %d -a s3cret@:/ acl setuser ann on '>pw' '~*' '&*' '+@all' 2>/dev/null",
+          r.port);
+    snprintf(url, sizeof(url), "redis://:s3cret%%40%%3A%%2F@127.0.0.1:%d/5", r.port);
+    struct store *s = store_must_open(url, 2000);
+    CHECK_EQ(append(s, "p", "u", NULL), STORE_OK);
+    store_close(s);
+    CHECK_STR(shell("redis-cli -p %d -a s3cret@:/ -n 5 --raw keys '*' 2>/dev/null", r.port),
+              "{bytecrowd:p}:updates");
+    snprintf(url, sizeof(url), "redis://ann:pw@127.0.0.1:%d/5", r.port);
+    s = store_must_open(url, 2000);
+    expect(s, "p", "", "u");
+    store_close(s);
+    const char *const wrong[] = {"redis://:no@127.0.0.1:%d", "redis://127.0.0.1:%d",
+                                 "redis://ann:no@127.0.0.1:%d", "redis://ann:pw@127.0.0.1:%d/999"};
+    for (size_t i = 0; i < 4; i++) {
+        struct store_op op;
+        switch (i) {
+        case 0:
+            snprintf(url, sizeof(url), "redis://:no@127.0.0.1:%d", r.port);
+            break;
+        case 1:
+            snprintf(url, sizeof(url), "redis://127.0.0.1:%d", r.port);
+            break;
+        case 2:
+            snprintf(url, sizeof(url), "redis://ann:no@127.0.0.1:%d", r.port);
+            break;
+        default:
+            snprintf(url, sizeof(url), "redis://ann:pw@127.0.0.1:%d/999", r.port);
+            break;
+        }
+        s = store_must_open(url, 2000);
+        if (load(s, "p", &op) != STORE_UNAVAILABLE)
+            test_fail(__FILE__, __LINE__, "%s was let in", wrong[i]);
+        CHECK(*op.error && !strstr(op.error, "pw@"));
+        store_op_release(&op);
+        store_close(s);
+    }
+    redis_kill(&r);
+}
+
+TEST(redis_unix_socket)
+{
+    static struct redis_server r;
+    const char *dir = temp_dir();
+    char path[128], url[200];
+    snprintf(path, sizeof(path), "%s/r.sock", dir);
+    const char *const args[] = {"--unixsocket", path, NULL};
+    redis_start(&r, 0, dir, args);
+    snprintf(url, sizeof(url), "redis+unix://%s?db=2", path);
+    struct store *s = store_must_open(url, 2000);
+    CHECK_EQ(append(s, "u", "x", NULL), STORE_OK);
+    expect(s, "u", "", "x");
+    CHECK_STR(redis_cli(&r, "-n 2 dbsize"), "1");
+    store_close(s);
+    redis_kill(&r);
+}
+
+TEST(redis_gone_is_unavailable_and_back_is_found_by_itself)
+{
+    static struct redis_server r;
+    struct store_op op;
+    redis_start(&r, 0, NULL, NULL);
+    int port = r.port;
+    const char *dir = r.dir;
+    struct store *s = store_must_open(r.url, 2000);
+    CHECK_EQ(append(s, "g", "one", NULL), STORE_OK);
+    redis_kill(&r);
+    CHECK_EQ(append(s, "g", "lost", NULL), STORE_UNAVAILABLE);
+    CHECK_EQ(load(s, "g", &op), STORE_UNAVAILABLE);
+    CHECK(strstr(op.error, "refused"));
+    store_op_release(&op);
+    redis_start(&r, port, dir, NULL);
+    CHECK_EQ(append(s, "g", "two", NULL), STORE_OK);
+    expect(s, "g", "", "one|two");
+    /* A connection that died unnoticed between two operations costs nothing: the next one is sent
+     * once more on a new connection. */
+    redis_cli(&r, "client kill type normal");
+    CHECK_EQ(append(s, "g", "three", NULL), STORE_OK);
+    expect(s, "g", "", "one|two|three");
+    store_close(s);
+    redis_kill(&r);
+}
+
+TEST(redis_a_server_that_hangs_is_given_up_in_time)
+{
+    static struct redis_server r;
+    redis_start(&r, 0, NULL, NULL);
+    struct store *s = store_must_open(r.url, 300);
+    CHECK_EQ(append(s, "h", "one", NULL), STORE_OK);
+    kill(r.pid, SIGSTOP);
+    double start = now();
+    CHECK_EQ(append(s, "h", "two", NULL), STORE_UNAVAILABLE);
+    double took = now() - start;
+    CHECK(took > 0.25 && took < 2);
+    kill(r.pid, SIGCONT);
+    CHECK_EQ(append(s, "h", "three", NULL), STORE_OK);
+    /* "two" may have arrived: it was not acknowledged, and an update twice is harmless. */
+    struct store_op op;
+    CHECK_EQ(load(s, "h", &op), STORE_OK);
+    CHECK(op.update_count == 2 || op.update_count == 3);
+    CHECK_STR(buf_str(&op.updates[0]), "one");
+    CHECK_STR(buf_str(&op.updates[op.update_count - 1]), "three");
+    store_op_release(&op);
+    store_close(s);
+    redis_kill(&r);
+}
+
+TEST(redis_refusals_are_unavailable_and_reads_go_on)
+{
+    static struct redis_server r;
+    redis_start(&r, 0, NULL, NULL);
+    struct store *s = store_must_open(r.url, 2000);
+    CHECK_EQ(append(s, "f", "one", NULL), STORE_OK);
+    redis_cli(&r, "config set maxmemory 1");
+    CHECK_EQ(append(s, "f", "two", NULL), STORE_UNAVAILABLE);
+    CHECK_EQ(put_fields(s, "f", "text", NULL), STORE_UNAVAILABLE);
+    expect(s, "f", "", "one");
+    redis_cli(&r, "config set maxmemory 0");
+    CHECK_EQ(append(s, "f", "two", NULL), STORE_OK);
+    redis_cli(&r, "replicaof 127.0.0.1 1");
+    CHECK_EQ(append(s, "f", "three", NULL), STORE_UNAVAILABLE);
+    redis_cli(&r, "replicaof no one");
+    CHECK_EQ(append(s, "f", "three", NULL), STORE_OK);
+    expect(s, "f", "", "one|two|three");
+    store_close(s);
+    redis_kill(&r);
+}
+
+TEST(redis_one_bad_operation_of_a_group_fails_alone)
+{
+    struct store *s = store_new("redis");
+    redis_cli(redis_shared(), "set bytecrowd:bad x");
+    struct store_op a = {.kind = STORE_APPEND, .id = "good"},
+                    b = {.kind = STORE_FIELDS, .id = "bad", .has_text = true},
+                    c = {.kind = STORE_APPEND, .id = "good"}, *ops[] = {&a, &b, &c};
+    buf_puts(&a.data, "1");
+    buf_puts(&b.text, "t");
+    buf_puts(&c.data, "2");
+    store_run(s, ops, 3);
+    CHECK_EQ(a.result, STORE_OK);
+    CHECK_EQ(b.result, STORE_CORRUPT);
+    CHECK_EQ(c.result, STORE_OK);
+    for (int i = 0; i < 3; i++)
+        store_op_release(ops[i]);
+    expect(s, "good", "", "1|2");
+    store_close(s);
+}
