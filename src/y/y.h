@@ -45,6 +45,15 @@ struct ybuf {
 void ybuf_release(struct ybuf *b); /* frees, leaves it all zero */
 int ybuf_append(struct ybuf *b, const void *data, size_t len);
 
+/* Borrowed bytes. */
+struct y_slice {
+    const uint8_t *p;
+    size_t n;
+};
+
+/* The two encodings of updates (Yjs's encodeStateAsUpdate and encodeStateAsUpdateV2). */
+enum y_format { Y_V1 = 0, Y_V2 };
+
 /* lib0 encoding: varUint = 7 bits a byte, low first; varByteArray and varString = varUint length,
  * then the bytes. Return Y_OK or Y_ERR_NOMEM. */
 int y_write_varuint(struct ybuf *b, uint64_t n);
@@ -131,6 +140,20 @@ int ydoc_map_set_string(struct ydoc *doc, const char *name, const char *key, con
 
 /* 0 if the bytes are one well-formed v1 update, else negative. */
 int y_update_check(const void *update, size_t len);
+int y_update_check_v2(const void *update, size_t len);
+
+/* Appends to `out` one update with everything that the `n` updates hold, as Yjs's mergeUpdates: sorted,
+ * overlaps taken once, gaps filled with Skip, nothing integrated. O(n log n). */
+int y_updates_merge(const struct y_slice *updates, size_t n, enum y_format format, struct ybuf *out);
+/* Appends what of `update` a replica with state vector `sv` lacks (diffUpdate). */
+int y_update_diff(const void *update, size_t len, const void *sv, size_t sv_len,
+                  enum y_format format, struct ybuf *out);
+/* Appends the state vector that a document would have after `update` (encodeStateVectorFromUpdate):
+ * clocks up to the first gap of each client. */
+int y_update_state_vector(const void *update, size_t len, enum y_format format, struct ybuf *out);
+/* Appends the same update in another format. */
+int y_update_convert(const void *update, size_t len, enum y_format from, enum y_format to,
+                     struct ybuf *out);
 
 /* Verifies every invariant of the document's structures; for tests. NULL if all hold, else which
  * does not (static text). */
