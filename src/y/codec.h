@@ -13,9 +13,10 @@
  *     int error = y_dec_end(&d);                            asked once; releases what d holds
  *
  * Rules. Everything is validated while it is read: lengths against the bytes that are there, UTF-8,
- * JSON, any, type references, ids, clocks (at most Y_CLOCK_MAX; a struct never stands on itself or on
- * a later clock of its own client). Errors are sticky: after the first one every read gives zeros,
- * sections, structs and ranges read as none, so a loop ends. Nothing recurses over remote data.
+ * JSON, any, type references, ids, clocks (at most Y_CLOCK_MAX; a struct never stands on itself or
+ * on a later clock of its own client). Errors are sticky: after the first one every read gives
+ * zeros, sections, structs and ranges read as none, so a loop ends. Nothing recurses over remote
+ * data.
  *
  * Both formats give the same struct, with its content in one form, the one that documents keep:
  *
@@ -41,6 +42,13 @@
 #include "y/y.h"
 
 #define Y_CLOCK_MAX UINT64_C(0xffffffff)
+
+/* In v2 a run of like structs that carry no text (empty nested types, what was deleted) takes no
+ * bytes at all, so a few bytes could announce any number of structs. An update may have this many
+ * whatever its size, which is room for what people do (a table of 65 536 empty cells), and so many
+ * more for each of its bytes, about what v1 can say in a byte; beyond that it is Y_ERR_LIMIT. */
+#define Y_V2_STRUCTS UINT64_C(65536)
+#define Y_V2_STRUCTS_PER_BYTE 2
 
 /* Numbers of the wire (yjs structs/Item.js `contentRefs`). */
 enum y_kind {
@@ -87,11 +95,13 @@ struct y_struct {
     uint32_t len; /* clocks; at least 1 */
     uint64_t clock;
     struct y_rid origin, right, parent;
-    struct y_slice root, key; /* root: Y_PARENT_ROOT; key: Y_HAS_KEY and a parent that is not copied */
+    struct y_slice root,
+        key; /* root: Y_PARENT_ROOT; key: Y_HAS_KEY and a parent that is not copied */
     struct y_slice data;
 };
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------------------------------
+ */
 
 /* lib0 decoding.js RleDecoder, UintOptRleDecoder, IntDiffOptRleDecoder: `s` is the last value, `n`
  * how often it still comes. */
@@ -106,9 +116,10 @@ struct y_dec {
     enum y_format format;
     struct ybuf scratch; /* converted content of the last struct */
     uint64_t ds_clock;   /* v2: delete set clocks are differences */
+    uint64_t budget;     /* v2: structs that may still be announced */
     /* v2 columns (UpdateDecoderV2) */
-    struct y_rle key_clock, client, left_clock, right_clock, info, string_len, parent_info, type_ref,
-        len;
+    struct y_rle key_clock, client, left_clock, right_clock, info, string_len, parent_info,
+        type_ref, len;
     struct y_reader strings;
     struct y_slice *keys; /* key cache */
     size_t key_count, key_cap;
@@ -126,7 +137,8 @@ void y_dec_ds_range(struct y_dec *d, uint64_t *clock, uint64_t *len);
 /* Y_ERR_MALFORMED too if bytes are left. Releases; d may be initialised again. */
 int y_dec_end(struct y_dec *d);
 
-/* --- writing ------------------------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------------------------
+ */
 
 struct y_rle_out {
     struct ybuf b;
@@ -148,8 +160,9 @@ struct y_enc {
 void y_enc_init(struct y_enc *e, enum y_format format);
 void y_enc_sections(struct y_enc *e, uint64_t n);
 void y_enc_section(struct y_enc *e, uint64_t structs, uint64_t client, uint64_t clock);
-/* Writes `s` without its first `offset` clocks; what is cut inside a surrogate pair begins with U+FFFD,
- * as in yjs ContentString.splice. An item with offset > 0 gets the origin (client, clock + offset - 1). */
+/* Writes `s` without its first `offset` clocks; what is cut inside a surrogate pair begins with
+ * U+FFFD, as in yjs ContentString.splice. An item with offset > 0 gets the origin (client, clock +
+ * offset - 1). */
 void y_enc_struct(struct y_enc *e, uint64_t client, const struct y_struct *s, uint32_t offset);
 void y_enc_ds_clients(struct y_enc *e, uint64_t n);
 void y_enc_ds_client(struct y_enc *e, uint64_t client, uint64_t ranges);

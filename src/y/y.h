@@ -34,6 +34,11 @@ enum y_error {
 /* A static English sentence for any of the above; never NULL. */
 const char *y_strerror(int error);
 
+/* Where all memory comes from, as realloc() and free() of libc, which NULL means. Set it before
+ * anything else is called: what one allocator gave, another must not free. Not for several threads
+ * at once. */
+void y_set_allocator(void *(*realloc_fn)(void *, size_t), void (*free_fn)(void *));
+
 /* --- bytes -------------------------------------------------------------------------------------
  */
 
@@ -68,7 +73,7 @@ struct y_reader {
 static inline struct y_reader y_reader_of(const void *data, size_t len)
 {
     const uint8_t *p = (const uint8_t *)data;
-    return (struct y_reader){p, p + len, Y_OK};
+    return (struct y_reader){p, len ? p + len : p, Y_OK};
 }
 uint64_t y_read_varuint(struct y_reader *r); /* at most 2^53 - 1, as in lib0 */
 uint8_t y_read_u8(struct y_reader *r);
@@ -142,9 +147,10 @@ int ydoc_map_set_string(struct ydoc *doc, const char *name, const char *key, con
 int y_update_check(const void *update, size_t len);
 int y_update_check_v2(const void *update, size_t len);
 
-/* Appends to `out` one update with everything that the `n` updates hold, as Yjs's mergeUpdates: sorted,
- * overlaps taken once, gaps filled with Skip, nothing integrated. O(n log n). */
-int y_updates_merge(const struct y_slice *updates, size_t n, enum y_format format, struct ybuf *out);
+/* Appends to `out` one update with everything that the `n` updates hold, as Yjs's mergeUpdates:
+ * sorted, overlaps taken once, gaps filled with Skip, nothing integrated. O(n log n). */
+int y_updates_merge(const struct y_slice *updates, size_t n, enum y_format format,
+                    struct ybuf *out);
 /* Appends what of `update` a replica with state vector `sv` lacks (diffUpdate). */
 int y_update_diff(const void *update, size_t len, const void *sv, size_t sv_len,
                   enum y_format format, struct ybuf *out);
