@@ -53,7 +53,8 @@ static bool skip_scalar(struct y_reader *r, uint8_t kind)
     }
 }
 
-/* The stack counts what is left to read on each level; an object's values have names before them. */
+/* The stack counts what is left to read on each level; an object's values have names before them.
+ */
 int y_any_skip(struct y_reader *r)
 {
     uint64_t left[Y_ANY_DEPTH + 1];
@@ -83,7 +84,8 @@ int y_any_skip(struct y_reader *r)
     }
 }
 
-/* --- to JSON ------------------------------------------------------------------------------------- */
+/* --- to JSON -------------------------------------------------------------------------------------
+ */
 
 struct level {
     uint64_t left;
@@ -240,13 +242,13 @@ static int close_level(struct to_json *j)
 {
     struct level *l = &j->levels[j->depth--];
     size_t left;
-    if (l->object &&
-        y_members_close(&j->members, l->first, j->base, j->out, ',', &left))
+    if (l->object && y_members_close(&j->members, l->first, j->base, j->out, ',', &left))
         return Y_ERR_NOMEM;
     return put(j->out, l->object ? "}" : "]");
 }
 
-/* What stands before the next value of a level. *skip: it is undefined, and JSON has no such member. */
+/* What stands before the next value of a level. *skip: it is undefined, and JSON has no such
+ * member. */
 static int begin_value(struct to_json *j, struct level *l, bool *skip)
 {
     size_t len = 0;

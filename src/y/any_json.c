@@ -1,10 +1,10 @@
 /*
- * JSON text to any, in one pass. A count or length is written before what it counts is known: one byte is kept
- * free for it, and what follows moves when it needs more.
+ * JSON text to any, in one pass. A count or length is written before what it counts is known: one
+ * byte is kept free for it, and what follows moves when it needs more.
  *
- * Strings are decoded to UTF-8 in which a lone surrogate still has its own three bytes (ED A0..BF xx), since
- * keys that differ only in those differ; they become U+FFFD (EF BF BD, three bytes too) once that no longer
- * matters.
+ * Strings are decoded to UTF-8 in which a lone surrogate still has its own three bytes (ED A0..BF
+ * xx), since keys that differ only in those differ; they become U+FFFD (EF BF BD, three bytes too)
+ * once that no longer matters.
  */
 #include "y/any.h"
 #include "y/members.h"
@@ -57,7 +57,8 @@ static int insert_varuint(struct ybuf *out, size_t at, uint64_t n)
     return Y_OK;
 }
 
-/* --- strings ------------------------------------------------------------------------------------- */
+/* --- strings -------------------------------------------------------------------------------------
+ */
 
 static void mend_surrogates(uint8_t *p, size_t n)
 {
@@ -117,8 +118,8 @@ static int unicode_escape(struct from_json *j, bool *lone)
         j->p += 2;
         int low = hex4(j);
         if (low >= 0xdc00 && low <= 0xdfff)
-            return put_point(j->out, 0x10000 + ((uint32_t)(c - 0xd800) << 10) +
-                                         (uint32_t)(low - 0xdc00));
+            return put_point(j->out,
+                             0x10000 + ((uint32_t)(c - 0xd800) << 10) + (uint32_t)(low - 0xdc00));
         j->p = back;
     }
     *lone = true;
@@ -176,7 +177,8 @@ static int string_value(struct from_json *j)
     return error;
 }
 
-/* --- the other scalars --------------------------------------------------------------------------- */
+/* --- the other scalars ---------------------------------------------------------------------------
+ */
 
 static size_t digits(struct from_json *j)
 {
@@ -219,7 +221,8 @@ static int word(struct from_json *j, const char *text, uint8_t kind)
     return byte(j->out, kind);
 }
 
-/* --- arrays and objects -------------------------------------------------------------------------- */
+/* --- arrays and objects --------------------------------------------------------------------------
+ */
 
 static int open_level(struct from_json *j, bool object)
 {
@@ -228,8 +231,8 @@ static int open_level(struct from_json *j, bool object)
     j->p++;
     if (byte(j->out, object ? 118 : 117))
         return Y_ERR_NOMEM;
-    j->levels[j->depth] = (struct level){
-        .count_at = j->out->len, .first = j->members.count, .object = object};
+    j->levels[j->depth] =
+        (struct level){.count_at = j->out->len, .first = j->members.count, .object = object};
     return byte(j->out, 0);
 }
 
@@ -270,8 +273,7 @@ static int key(struct from_json *j, struct level *l)
         return error;
     l->lone |= lone;
     l->member = j->members.count;
-    struct y_member *m =
-        y_members_add(&j->members, text, j->out->data + text, j->out->len - text);
+    struct y_member *m = y_members_add(&j->members, text, j->out->data + text, j->out->len - text);
     if (!m)
         return Y_ERR_NOMEM;
     m->start = start;

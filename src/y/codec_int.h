@@ -9,14 +9,17 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
-/* v1, except that embeds and format values are `any` as in v2: what a struct of a v2 update is kept as where it
- * has to be kept, so that nothing is lost that JSON cannot say. Never leaves the library. */
+/* v1, except that embeds and format values are `any` as in v2: what a struct of a v2 update is kept
+ * as where it has to be kept, so that nothing is lost that JSON cannot say. Never leaves the
+ * library. */
 #define Y_RAW ((enum y_format)2)
 
-/* The two parts of y_enc_section, for a writer that learns the number of structs only at the end. */
+/* The two parts of y_enc_section, for a writer that learns the number of structs only at the end.
+ */
 void y_enc_section_head(struct y_enc *e, uint64_t client, uint64_t clock);
 
-/* A varuint, inline for what fits; *r must be a local variable whose address goes nowhere else to be fast. */
+/* A varuint, inline for what fits; *r must be a local variable whose address goes nowhere else to
+ * be fast. */
 static inline __attribute__((always_inline)) uint64_t y_varuint(struct y_reader *r)
 {
     const uint8_t *p = r->p;

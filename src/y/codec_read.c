@@ -5,17 +5,20 @@
  *           sections x: varUint structs, varUint client, varUint clock, structs x struct
  *         struct: info byte (low 5 bits the kind, 0x80 origin, 0x40 right origin, 0x20 key), then
  *           GC, Skip: varUint length
- *           else: [origin] [right origin] [parent, if neither: 1 name | 0 id] [key, if parent] content
- *         delete set: varUint clients x (varUint client, varUint ranges x (varUint clock, varUint length))
+ *           else: [origin] [right origin] [parent, if neither: 1 name | 0 id] [key, if parent]
+ * content delete set: varUint clients x (varUint client, varUint ranges x (varUint clock, varUint
+ * length))
  *
- *     v2: varUint flags, then columns, each a varByteArray: key clocks (IntDiffOptRle), clients (UintOptRle),
- *         left clocks, right clocks (IntDiffOptRle), infos (Rle), strings (varString of all of them, then their
- *         UTF-16 lengths as UintOptRle), parent infos (Rle), type references, lengths (UintOptRle);
- *         then the rest: what v1 has and no column takes, delete sets with clocks as differences, lengths - 1
+ *     v2: varUint flags, then columns, each a varByteArray: key clocks (IntDiffOptRle), clients
+ * (UintOptRle), left clocks, right clocks (IntDiffOptRle), infos (Rle), strings (varString of all
+ * of them, then their UTF-16 lengths as UintOptRle), parent infos (Rle), type references, lengths
+ * (UintOptRle); then the rest: what v1 has and no column takes, delete sets with clocks as
+ * differences, lengths - 1
  *
  *     Rle          value, how often more it comes; the last one comes for ever
  *     UintOptRle   varInt value; with a minus sign a varUint follows, it comes 2 + that often
- *     IntDiffOptRle   varInt 2 * difference + more; if more, a varUint follows, it comes 2 + that often
+ *     IntDiffOptRle   varInt 2 * difference + more; if more, a varUint follows, it comes 2 + that
+ * often
  */
 #include "y/codec_int.h"
 
@@ -43,7 +46,8 @@ static int bad(struct y_reader *r, int error)
     return r->error;
 }
 
-/* --- columns of v2 ------------------------------------------------------------------------------- */
+/* --- columns of v2 -------------------------------------------------------------------------------
+ */
 
 /* The magnitude of a varInt; *negative even for -0. */
 static uint64_t varint(struct y_reader *r, bool *negative)
@@ -112,10 +116,11 @@ static uint8_t read_rle(struct y_dec *d, struct y_rle *c)
     return (uint8_t)c->s;
 }
 
-/* --- strings of v2: slices of one, by UTF-16 length ----------------------------------------------- */
+/* --- strings of v2: slices of one, by UTF-16 length
+ * ----------------------------------------------- */
 
-/* Moves behind `units` units of well-formed UTF-8, or behind one fewer if that would end inside a pair: the units
- * that are left. */
+/* Moves behind `units` units of well-formed UTF-8, or behind one fewer if that would end inside a
+ * pair: the units that are left. */
 static uint64_t advance(const uint8_t **at, const uint8_t *end, uint64_t units)
 {
     const uint8_t *p = *at;
@@ -139,8 +144,9 @@ static uint64_t advance(const uint8_t **at, const uint8_t *end, uint64_t units)
     return units;
 }
 
-/* The next string. Where one ends between the halves of a surrogate pair and the next begins with the second,
- * each half is U+FFFD, as UTF-8 makes of it in v1; `strings` then stands on the pair's last byte, which says so. */
+/* The next string. Where one ends between the halves of a surrogate pair and the next begins with
+ * the second, each half is U+FFFD, as UTF-8 makes of it in v1; `strings` then stands on the pair's
+ * last byte, which says so. */
 static struct y_slice read_string_of(struct y_dec *d, uint64_t units, bool *scratched)
 {
     struct y_reader *r = &d->strings;
@@ -198,17 +204,17 @@ static struct y_slice read_key(struct y_dec *d, bool *scratched)
         d->keys = keys;
         d->key_cap = cap;
     }
-    /* Half a pair would live in the scratch, which the next struct overwrites; no yjs asks for it again. */
-    d->keys[d->key_count++] =
-        *scratched ? (struct y_slice){(const uint8_t *)"\xef\xbf\xbd", 3} : s;
+    /* Half a pair would live in the scratch, which the next struct overwrites; no yjs asks for it
+     * again. */
+    d->keys[d->key_count++] = *scratched ? (struct y_slice){(const uint8_t *)"\xef\xbf\xbd", 3} : s;
     return s;
 }
 
 static void init_v2(struct y_dec *d)
 {
-    struct y_rle *columns[] = {&d->key_clock,   &d->client,      &d->left_clock, &d->right_clock,
-                               &d->info,        &d->string_len,  &d->parent_info, &d->type_ref,
-                               &d->len};
+    struct y_rle *columns[] = {&d->key_clock,   &d->client,   &d->left_clock,
+                               &d->right_clock, &d->info,     &d->string_len,
+                               &d->parent_info, &d->type_ref, &d->len};
     size_t len;
     d->keys = NULL;
     d->key_count = d->key_cap = 0;
@@ -229,7 +235,8 @@ static void init_v2(struct y_dec *d)
         d->strings = y_reader_of(s, len);
 }
 
-/* --- sections ------------------------------------------------------------------------------------ */
+/* --- sections ------------------------------------------------------------------------------------
+ */
 
 void y_dec_init(struct y_dec *d, const void *update, size_t len, enum y_format format)
 {
@@ -278,7 +285,8 @@ void y_dec_section(struct y_dec *d, uint64_t *structs, uint64_t *client, uint64_
     *structs = n;
 }
 
-/* --- structs of v1 --------------------------------------------------------------------------------- */
+/* --- structs of v1
+ * --------------------------------------------------------------------------------- */
 
 /* A struct cannot stand on itself, nor on what comes after it. */
 static inline __attribute__((always_inline)) void check_id(struct y_reader *r, uint64_t client,
@@ -432,7 +440,8 @@ static bool finish(struct y_dec *d, uint64_t clock, uint64_t len, struct y_struc
     return true;
 }
 
-/* `r` is a copy that the compiler can keep in registers; what is rare works on another copy of it. */
+/* `r` is a copy that the compiler can keep in registers; what is rare works on another copy of it.
+ */
 static bool struct_v1(struct y_dec *d, uint64_t client, uint64_t clock, struct y_struct *s)
 {
     struct y_reader r = d->r, slow;
@@ -477,7 +486,8 @@ static bool struct_v1(struct y_dec *d, uint64_t client, uint64_t clock, struct y
     return finish(d, clock, len, s);
 }
 
-/* --- structs of v2 --------------------------------------------------------------------------------- */
+/* --- structs of v2
+ * --------------------------------------------------------------------------------- */
 
 static struct y_rid read_id_v2(struct y_dec *d, uint64_t client, uint64_t clock,
                                struct y_rle *clocks)
@@ -488,7 +498,8 @@ static struct y_rid read_id_v2(struct y_dec *d, uint64_t client, uint64_t clock,
     return (struct y_rid){of, at};
 }
 
-/* Strings may be in the scratch, which moves when it grows: until the struct is whole, these say where. */
+/* Strings may be in the scratch, which moves when it grows: until the struct is whole, these say
+ * where. */
 struct places {
     size_t root, key;
     bool root_moves, key_moves;
@@ -511,8 +522,8 @@ static void read_parent_v2(struct y_dec *d, uint64_t client, uint64_t clock, str
         s->key = read_string(d, &at->key_moves);
 }
 
-/* Appends what v1 would have before the part of the content that is in the rest: ContentJSON's texts, a
- * format's key, a subdocument's id. */
+/* Appends what v1 would have before the part of the content that is in the rest: ContentJSON's
+ * texts, a format's key, a subdocument's id. */
 static void scratch_string(struct y_dec *d, struct y_slice text)
 {
     if (!d->r.error && y_write_bytes(&d->scratch, text.p, text.n))
@@ -558,15 +569,15 @@ static uint64_t read_jsons(struct y_dec *d, size_t *start)
         bool undefined = text.n == 9 && memcmp(text.p, "undefined", 9) == 0;
         if (d->r.error || (!undefined && !y_json_valid(text.p, text.n)))
             return fail(d, Y_ERR_MALFORMED);
-        if (moves) { /* the length goes before it: put it behind, and move all of it over the first */
+        if (moves) { /* the length goes before it: put it behind, and move all of it over the first
+                      */
             size_t bytes = text.n;
             if (y_buf_reserve(&d->scratch, bytes + 10))
                 return fail(d, Y_ERR_NOMEM);
             text.p = d->scratch.data + from;
             scratch_string(d, text);
             d->scratch.len -= bytes;
-            memmove(d->scratch.data + from, d->scratch.data + from + bytes,
-                    d->scratch.len - from);
+            memmove(d->scratch.data + from, d->scratch.data + from + bytes, d->scratch.len - from);
         } else {
             scratch_string(d, text);
         }
@@ -687,7 +698,8 @@ bool y_dec_struct(struct y_dec *d, uint64_t client, uint64_t clock, struct y_str
     return ok;
 }
 
-/* --- delete set ------------------------------------------------------------------------------------ */
+/* --- delete set
+ * ------------------------------------------------------------------------------------ */
 
 uint64_t y_dec_ds_clients(struct y_dec *d)
 {

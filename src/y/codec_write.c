@@ -1,8 +1,10 @@
 /*
- * Writing updates. codec_read.c draws the bytes; what yjs's encoders choose where there is a choice:
+ * Writing updates. codec_read.c draws the bytes; what yjs's encoders choose where there is a
+ * choice:
  *
  * - v2's info and parent columns are not told how often their last value comes.
- * - A key of v2 (formats, XmlElement, XmlHook) is written anew each time it comes, with the next key clock.
+ * - A key of v2 (formats, XmlElement, XmlHook) is written anew each time it comes, with the next
+ * key clock.
  */
 #include "y/codec_int.h"
 
@@ -62,7 +64,8 @@ static void write_varbytes(struct y_enc *e, struct ybuf *b, struct y_slice s)
     write_bytes(e, b, s.p, s.n);
 }
 
-/* --- columns of v2 ------------------------------------------------------------------------------- */
+/* --- columns of v2 -------------------------------------------------------------------------------
+ */
 
 static void write_varint(struct y_enc *e, struct ybuf *b, uint64_t n, bool negative)
 {
@@ -145,7 +148,8 @@ static void write_key(struct y_enc *e, struct y_slice s)
     write_string(e, s);
 }
 
-/* --- sections ------------------------------------------------------------------------------------ */
+/* --- sections ------------------------------------------------------------------------------------
+ */
 
 void y_enc_init(struct y_enc *e, enum y_format format)
 {
@@ -179,7 +183,8 @@ void y_enc_section(struct y_enc *e, uint64_t structs, uint64_t client, uint64_t 
     y_enc_section_head(e, client, clock);
 }
 
-/* --- structs --------------------------------------------------------------------------------------- */
+/* --- structs
+ * --------------------------------------------------------------------------------------- */
 
 /* The content of `s` behind its first `offset` clocks. */
 struct cut {
@@ -429,7 +434,8 @@ void y_enc_struct(struct y_enc *e, uint64_t client, const struct y_struct *s, ui
         struct_v1(e, client, s, offset);
 }
 
-/* --- delete set, end --------------------------------------------------------------------------------- */
+/* --- delete set, end
+ * --------------------------------------------------------------------------------- */
 
 void y_enc_ds_clients(struct y_enc *e, uint64_t n)
 {

@@ -2,7 +2,8 @@
  * mem: where every byte that src/y allocates comes from, so that embedders can bring their own
  * allocator (y_set_allocator in y.h) and tests can make any allocation fail.
  *
- * Rule: a failed allocation is reported as Y_ERR_NOMEM, never fatal, and leaves the old block as it was.
+ * Rule: a failed allocation is reported as Y_ERR_NOMEM, never fatal, and leaves the old block as it
+ * was.
  */
 #ifndef Y_MEM_H
 #define Y_MEM_H

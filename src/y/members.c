@@ -107,7 +107,8 @@ static bool few_distinct(const struct y_member *list, size_t n, const uint8_t *b
     return true;
 }
 
-/* The last of equal keys takes the place of the first; the others are gone. Whether there were any. */
+/* The last of equal keys takes the place of the first; the others are gone. Whether there were any.
+ */
 static bool drop_repeated(struct y_member *list, size_t *a, size_t n, const uint8_t *base)
 {
     bool any = false;

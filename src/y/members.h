@@ -1,6 +1,6 @@
 /*
- * members: the members of the objects that are being converted, in the order that a JavaScript object would
- * list them. Internal to any_*.c.
+ * members: the members of the objects that are being converted, in the order that a JavaScript
+ * object would list them. Internal to any_*.c.
  */
 #ifndef Y_MEMBERS_H
 #define Y_MEMBERS_H
@@ -26,9 +26,10 @@ struct y_members {
 void y_members_release(struct y_members *m);
 /* Begins a member; NULL when out of memory. */
 struct y_member *y_members_add(struct y_members *m, size_t key, const uint8_t *name, size_t len);
-/* Ends the object whose members are those from `first` on: of equal keys (compared in `base`) the last counts,
- * where the first stood; array indices first, ascending. Rewrites out from the first member's start, with `comma`
- * between the members if it is not 0. *left is how many there are now. Y_OK or Y_ERR_NOMEM. */
+/* Ends the object whose members are those from `first` on: of equal keys (compared in `base`) the
+ * last counts, where the first stood; array indices first, ascending. Rewrites out from the first
+ * member's start, with `comma` between the members if it is not 0. *left is how many there are now.
+ * Y_OK or Y_ERR_NOMEM. */
 int y_members_close(struct y_members *m, size_t first, const uint8_t *base, struct ybuf *out,
                     char comma, size_t *left);
 

@@ -1,6 +1,6 @@
 /*
- * Numbers as JavaScript has them, with libc alone and in any locale: strtod and snprintf are only given and
- * asked for digits and an exponent, never a decimal point.
+ * Numbers as JavaScript has them, with libc alone and in any locale: strtod and snprintf are only
+ * given and asked for digits and an exponent, never a decimal point.
  */
 #include "y/any.h"
 #include "y/mem.h"
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More digits than this cannot matter one by one (the longest midpoint of two doubles has 767): whether any
- * of them is not 0 does. */
+/* More digits than this cannot matter one by one (the longest midpoint of two doubles has 767):
+ * whether any of them is not 0 does. */
 #define MAX_DIGITS 770
 
 static double with_strtod(const char *digits, size_t n, long long exp10)
@@ -107,9 +107,10 @@ static bool next_up(char *digits)
     return false;
 }
 
-/* The fewest digits that read back as `v` > 0, nearest to it; their exponent. Below 16 digits rounding gives
- * back any shorter decimal that was read, except where doubles are sparse (subnormal). Above a power of two
- * neighbours are twice as far as below: there the next decimal up can read back where the nearest does not. */
+/* The fewest digits that read back as `v` > 0, nearest to it; their exponent. Below 16 digits
+ * rounding gives back any shorter decimal that was read, except where doubles are sparse
+ * (subnormal). Above a power of two neighbours are twice as far as below: there the next decimal up
+ * can read back where the nearest does not. */
 static int shortest(double v, char *digits)
 {
     uint64_t bits;

@@ -9,7 +9,8 @@
  *     delete set: varUint clients x (varUint client, varUint ranges x (varUint clock, varUint
  * length))
  *
- * Twice: y_update_check() believes nothing and changes nothing; y_update_decode() runs after it.
+ * y_update_check() (updates.c) believes nothing and changes nothing; y_update_decode() runs after
+ * it.
  */
 #include "y/y_int.h"
 
@@ -161,87 +162,6 @@ static uint64_t read_content(struct y_reader *r, uint8_t kind, bool check, const
     *data = from;
     *bytes = (size_t)(r->p - from);
     return n;
-}
-
-/* --- checking ------------------------------------------------------------------------------------
- */
-
-static void check_id(struct y_reader *r, uint64_t client, uint64_t clock)
-{
-    uint64_t of = y_read_varuint(r), at = y_read_varuint(r);
-    if (at >= Y_CLOCK_MAX)
-        bad(r, Y_ERR_RANGE);
-    else if (of == client && at >= clock)
-        bad(r, Y_ERR_MALFORMED); /* a struct cannot stand on itself */
-}
-
-/* One struct; the clocks it takes. */
-static uint64_t check_struct(struct y_reader *r, uint64_t client, uint64_t clock)
-{
-    uint8_t info = y_read_u8(r), kind = info & 0x1f;
-    const uint8_t *data;
-    size_t len;
-    if (info == Y_SKIP || kind == Y_GC)
-        return y_read_varuint(r);
-    if (info & 0x80)
-        check_id(r, client, clock);
-    if (info & 0x40)
-        check_id(r, client, clock);
-    if (!(info & 0xc0)) {
-        uint64_t named = y_read_varuint(r);
-        if (named == 1)
-            y_read_string(r, &len);
-        else if (named == 0)
-            check_id(r, client, clock);
-        else
-            bad(r, Y_ERR_MALFORMED);
-        if (info & 0x20)
-            y_read_string(r, &len);
-    }
-    return read_content(r, kind, true, &data, &len);
-}
-
-static void check_client(struct y_reader *r)
-{
-    uint64_t structs = y_read_varuint(r), client = y_read_varuint(r), clock = y_read_varuint(r);
-    if (structs > (uint64_t)(r->end - r->p) / 2)
-        bad(r, Y_ERR_MALFORMED);
-    for (; structs && !r->error; structs--) {
-        uint64_t len = check_struct(r, client, clock);
-        if (r->error)
-            return;
-        if (!len)
-            bad(r, Y_ERR_MALFORMED);
-        else if (clock > Y_CLOCK_MAX || len > Y_CLOCK_MAX - clock)
-            bad(r, Y_ERR_RANGE);
-        clock += len;
-    }
-}
-
-static void check_deletes(struct y_reader *r)
-{
-    uint64_t clients = y_read_varuint(r);
-    for (; clients && !r->error; clients--) {
-        y_read_varuint(r);
-        uint64_t ranges = y_read_varuint(r);
-        for (; ranges && !r->error; ranges--) {
-            uint64_t clock = y_read_varuint(r), len = y_read_varuint(r);
-            if (!r->error && (clock > Y_CLOCK_MAX || len > Y_CLOCK_MAX - clock))
-                bad(r, Y_ERR_RANGE);
-        }
-    }
-}
-
-int y_update_check(const void *update, size_t len)
-{
-    struct y_reader r = y_reader_of(update, len);
-    uint64_t clients = y_read_varuint(&r);
-    for (; clients && !r.error; clients--)
-        check_client(&r);
-    check_deletes(&r);
-    if (!r.error && r.p != r.end)
-        bad(&r, Y_ERR_MALFORMED);
-    return r.error;
 }
 
 bool y_sv_read(const void *sv, size_t len, struct y_reader *out, uint64_t *count)

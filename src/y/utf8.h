@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* Whether [p, p + n) is well-formed UTF-8 (no surrogates, no overlong forms); *units then is its length in
- * UTF-16 units. */
+/* Whether [p, p + n) is well-formed UTF-8 (no surrogates, no overlong forms); *units then is its
+ * length in UTF-16 units. */
 bool y_utf8_units(const uint8_t *p, size_t n, uint64_t *units);
 
 /* UTF-16 units of well-formed UTF-8. */

@@ -161,6 +161,8 @@ int y_update_state_vector(const void *update, size_t len, enum y_format format, 
 int y_update_convert(const void *update, size_t len, enum y_format from, enum y_format to,
                      struct ybuf *out);
 
+int y_update_inspect(const void *update, size_t len, enum y_format format, struct ybuf *out);
+
 /* Verifies every invariant of the document's structures; for tests. NULL if all hold, else which
  * does not (static text). */
 const char *ydoc_check(const struct ydoc *doc);
