@@ -1,22 +1,23 @@
 /*
  * merge: many updates into one, as yjs's mergeUpdatesV2, in O(n log n).
  *
- * yjs keeps one reader an update and sorts all of them, for each run of structs it writes, by what each would
- * give next: client descending, clock ascending. Only the reader in front moves, so it is the same to take it
- * out and to put it back where it belongs; and since that sort is stable, in front of those that are equal to
- * it. So here: first all updates are read into one list of records; then the streams (one an update, from
- * record to record) are sorted once by their first record, and one that was taken and has more goes into a
- * heap, whose order is client, clock, last put first, and whose streams go before equal ones that were not
- * taken yet.
+ * yjs keeps one reader an update and sorts all of them, for each run of structs it writes, by what
+ * each would give next: client descending, clock ascending. Only the reader in front moves, so it
+ * is the same to take it out and to put it back where it belongs; and since that sort is stable, in
+ * front of those that are equal to it. So here: first all updates are read into one list of
+ * records; then the streams (one an update, from record to record) are sorted once by their first
+ * record, and one that was taken and has more goes into a heap, whose order is client, clock, last
+ * put first, and whose streams go before equal ones that were not taken yet.
  *
- * What is in front is compared with what was written last (`current`): what lies before its end was there
- * already, a struct over its end is cut, a gap is filled with a Skip. Strings that touch stay two structs, as
- * in yjs; GCs that meet in this way become one.
+ * What is in front is compared with what was written last (`current`): what lies before its end was
+ * there already, a struct over its end is cut, a gap is filled with a Skip. Strings that touch stay
+ * two structs, as in yjs; GCs that meet in this way become one.
  *
- * Where yjs itself has no one answer: structs at one clock of which one is GC and the other is not (some update
- * comes from a document that forgot the content) come out as whichever stands first, and yjs turns those
- * around each time it sorts. Here they keep the order of the updates. An update whose sections are not in
- * yjs's order, clients descending, is read as several; yjs would lose structs of it.
+ * Where yjs itself has no one answer: structs at one clock of which one is GC and the other is not
+ * (some update comes from a document that forgot the content) come out as whichever stands first,
+ * and yjs turns those around each time it sorts. Here they keep the order of the updates. An update
+ * whose sections are not in yjs's order, clients descending, is read as several; yjs would lose
+ * structs of it.
  *
  * v2: each struct is kept as Y_RAW in one buffer.
  */
@@ -72,7 +73,8 @@ struct merge {
     struct y_lazy w;
 };
 
-/* --- reading ------------------------------------------------------------------------------------------- */
+/* --- reading
+ * ------------------------------------------------------------------------------------------- */
 
 static struct record *add_record(struct merge *m)
 {
@@ -172,7 +174,8 @@ static void read_update(struct merge *m, struct y_slice update)
     m->error = error ? error : bad;
 }
 
-/* --- the order of streams ------------------------------------------------------------------------------ */
+/* --- the order of streams
+ * ------------------------------------------------------------------------------ */
 
 static bool heap_before(const struct put_back *a, const struct put_back *b)
 {
@@ -226,7 +229,8 @@ static void put_back(struct merge *m, const struct stream *s)
     heap_push(m, (struct put_back){r->client, m->stamp++, r->clock, (size_t)(s - m->streams)});
 }
 
-/* --- writing ------------------------------------------------------------------------------------------- */
+/* --- writing
+ * ------------------------------------------------------------------------------------------- */
 
 static void write_decoded(struct merge *m, const struct record *r, uint32_t offset)
 {
@@ -262,7 +266,8 @@ static void write_current(struct merge *m)
     if (!c->any)
         return;
     if (!c->record || c->kind == Y_GC) {
-        struct y_struct s = {.kind = c->kind, .clock = c->clock, .len = (uint32_t)(c->end - c->clock)};
+        struct y_struct s = {
+            .kind = c->kind, .clock = c->clock, .len = (uint32_t)(c->end - c->clock)};
         y_lazy_struct(&m->w, c->client, &s, 0);
     } else if (m->format == Y_V1 && c->clock == c->record->clock) {
         write_raw(m, c->record);
@@ -282,7 +287,8 @@ static void set_current(struct merge *m, const struct record *r, uint64_t clock)
     m->now = (struct current){r, r->client, clock, end_of(r), r->kind, true};
 }
 
-/* What of stream `s` can be said now: nothing that was said before, at most up to where it jumps. */
+/* What of stream `s` can be said now: nothing that was said before, at most up to where it jumps.
+ */
 static void advance(struct merge *m, struct stream *s)
 {
     struct current *now = &m->now;
@@ -323,7 +329,8 @@ static void write_all(struct merge *m)
     write_current(m);
 }
 
-/* --- all of it ----------------------------------------------------------------------------------------- */
+/* --- all of it
+ * ----------------------------------------------------------------------------------------- */
 
 static void read_all(struct merge *m, const struct y_slice *updates, size_t n)
 {

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* --- sorting ----------------------------------------------------------------------------------------- */
+/* --- sorting
+ * ----------------------------------------------------------------------------------------- */
 
 void y_keys_release(struct y_keys *k)
 {
@@ -96,7 +97,8 @@ int y_keys_sort(struct y_keys *k)
     return Y_OK;
 }
 
-/* --- delete sets ------------------------------------------------------------------------------------- */
+/* --- delete sets
+ * ------------------------------------------------------------------------------------- */
 
 static uint64_t range_clock(const struct y_entry_key *r)
 {
@@ -123,7 +125,8 @@ int y_ds_read(struct y_dec *d, struct y_keys *ranges)
     return d->r.error;
 }
 
-/* Two ranges of at most 2^32 clocks in all may touch: their sum still fits, as clocks end at Y_CLOCK_MAX. */
+/* Two ranges of at most 2^32 clocks in all may touch: their sum still fits, as clocks end at
+ * Y_CLOCK_MAX. */
 static void merge_ranges(struct y_keys *k)
 {
     size_t n = 0;
@@ -177,7 +180,8 @@ void y_ds_write(struct y_enc *e, const struct y_keys *k)
     }
 }
 
-/* --- writing ----------------------------------------------------------------------------------------- */
+/* --- writing
+ * ----------------------------------------------------------------------------------------- */
 
 void y_lazy_init(struct y_lazy *w, enum y_format format)
 {

@@ -110,10 +110,12 @@ struct y_applied {
  * be integrated yet is kept (and travels in ydoc_encode_update) until what it needs has come; more
  * than max_pending_bytes of that is Y_ERR_LIMIT. */
 int ydoc_apply(struct ydoc *doc, const void *update, size_t len, struct y_applied *out);
+int ydoc_apply_v2(struct ydoc *doc, const void *update, size_t len, struct y_applied *out);
 
 /* Appends a v1 update with all that a replica with state vector `sv` (v1 encoding; NULL, 0 = empty)
  * lacks, pending updates included. Y_ERR_MALFORMED for a bad `sv`. */
 int ydoc_encode_update(const struct ydoc *doc, const void *sv, size_t sv_len, struct ybuf *out);
+int ydoc_encode_update_v2(const struct ydoc *doc, const void *sv, size_t sv_len, struct ybuf *out);
 /* Appends the document's state vector, v1 encoding. */
 int ydoc_encode_state_vector(const struct ydoc *doc, struct ybuf *out);
 /* Whether a replica with state vector `sv` lacks nothing of what ydoc_encode_update would send
