@@ -72,8 +72,7 @@ void conn_wait(struct conn *c, enum deadline kind)
         list_append(&c->server->waits[kind], &c->wait);
 }
 
-/* --- output --------------------------------------------------------------------------------------
- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static const uint8_t *seg_bytes(const struct seg *s, size_t *len)
 {
@@ -330,8 +329,7 @@ static void on_closed(uv_handle_t *h)
     free(c);
 }
 
-/* --- input ---------------------------------------------------------------------------------------
- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static void alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
@@ -388,8 +386,7 @@ void conn_read_stop(struct conn *c)
     uv_read_stop((uv_stream_t *)&c->tcp);
 }
 
-/* --- WebSocket -----------------------------------------------------------------------------------
- */
+/* --- WebSocket -------------------------------------------------------------------------------- */
 
 static int on_ws_event(enum ws_event ev, uint8_t *data, size_t len, int code, void *udata)
 {

@@ -129,8 +129,7 @@ const char *http_reason(int status)
     return "Status";
 }
 
-/* --- one line after the other --------------------------------------------------------------------
- */
+/* --- one line after the other ----------------------------------------------------------------- */
 
 /* The next line without its CRLF. 1; 0 if it is not whole; -400 if it has a bare CR or LF or a NUL.
  */
@@ -253,8 +252,7 @@ static int read_header(struct http_request *req, struct http_str line)
     return 0;
 }
 
-/* --- what the headers say together ---------------------------------------------------------------
- */
+/* --- what the headers say together ------------------------------------------------------------ */
 
 static int check_length(struct http_request *req, size_t body_max)
 {

@@ -105,8 +105,7 @@ void net_loop_on_stop(struct net_loop *loop, void (*stop)(int signum, void *udat
     uv_signal_start(&loop->signals[1], on_signal, SIGINT);
 }
 
-/* --- timers --------------------------------------------------------------------------------------
- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 static void free_handle(uv_handle_t *h)
 {
@@ -152,8 +151,7 @@ void net_timer_free(struct net_timer *t)
         uv_close((uv_handle_t *)&t->uv, free_handle);
 }
 
-/* --- waking --------------------------------------------------------------------------------------
- */
+/* --- waking ----------------------------------------------------------------------------------- */
 
 static void woken(uv_async_t *h)
 {

@@ -278,8 +278,7 @@ int ws_reader_feed(struct ws_reader *r, uint8_t *data, size_t len, ws_event_fn *
     return result;
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void header(struct buf *out, enum opcode opcode, size_t len)
 {

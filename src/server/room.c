@@ -75,8 +75,7 @@ static size_t varuint_size(uint64_t n)
     return size;
 }
 
-/* --- what a member is sent -----------------------------------------------------------------------
- */
+/* --- what a member is sent -------------------------------------------------------------------- */
 
 static void send_step1(struct room *r, struct client *c)
 {
@@ -151,8 +150,7 @@ void room_tell_store_state(struct room *r)
     }
 }
 
-/* --- coming and going ----------------------------------------------------------------------------
- */
+/* --- coming and going ------------------------------------------------------------------------- */
 
 static void welcome(struct room *r, struct client *c)
 {
@@ -217,8 +215,7 @@ void room_live(struct room *r)
         room_idle(r);
 }
 
-/* --- what a member sends -------------------------------------------------------------------------
- */
+/* --- what a member sends ---------------------------------------------------------------------- */
 
 void room_changed(struct room *r)
 {
@@ -345,8 +342,7 @@ void room_message(struct client *c, const uint8_t *data, size_t len)
     }
 }
 
-/* --- the end of a turn ---------------------------------------------------------------------------
- */
+/* --- the end of a turn ------------------------------------------------------------------------ */
 
 uint64_t room_pace_us(const struct room *r)
 {

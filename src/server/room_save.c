@@ -80,8 +80,7 @@ size_t room_unsaved_bytes(const struct room *r)
     return r->waiting_bytes;
 }
 
-/* --- receipts ------------------------------------------------------------------------------------
- */
+/* --- receipts --------------------------------------------------------------------------------- */
 
 static bool all_saved(const struct room *r)
 {
@@ -152,8 +151,7 @@ static void receipts(struct room *r)
     pay(&r->owed);
 }
 
-/* --- appends -------------------------------------------------------------------------------------
- */
+/* --- appends ---------------------------------------------------------------------------------- */
 
 static void batch_done(struct room *r, struct store_op *last)
 {
@@ -271,8 +269,7 @@ static void retry(void *udata)
     room_due(udata);
 }
 
-/* --- fields --------------------------------------------------------------------------------------
- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 /* FNV-1a. 0 means "not known". */
 uint64_t room_fields_hash(const struct buf *text, const struct buf *language)
@@ -360,8 +357,7 @@ void room_save_fields_later(struct room *r)
         net_timer_start(r->fields_timer, r->srv->stop_us ? 0 : r->srv->opts.save_interval_ms, 0);
 }
 
-/* --- snapshot and unloading ----------------------------------------------------------------------
- */
+/* --- snapshot and unloading ------------------------------------------------------------------- */
 
 static void snapshot_done(struct store_op *op)
 {

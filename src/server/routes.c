@@ -27,8 +27,7 @@
     COMMON_HEADERS "Content-Type: text/plain; charset=utf-8\r\n"                                   \
                    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
 
-/* --- assets and pages ----------------------------------------------------------------------------
- */
+/* --- assets and pages ------------------------------------------------------------------------- */
 
 const struct asset *asset_find(const struct asset_table *t, const char *path, size_t len)
 {
@@ -175,8 +174,7 @@ static void reply_bad_name(struct server *s, struct conn *c, enum name_verdict v
                     "Names have letters, digits, - _ and . only, and 1 to 128 of them.");
 }
 
-/* --- the text ------------------------------------------------------------------------------------
- */
+/* --- the text --------------------------------------------------------------------------------- */
 
 static struct client *client_new(enum client_kind kind, struct conn *conn)
 {
@@ -233,8 +231,7 @@ static void raw(struct server *s, struct conn *conn, const char *name)
     list_append(&r->readers, &c->node);
 }
 
-/* --- the socket ----------------------------------------------------------------------------------
- */
+/* --- the socket ------------------------------------------------------------------------------- */
 
 static struct http_str origin_host(struct http_str origin)
 {
@@ -309,8 +306,7 @@ void routes_closed(struct conn *conn, void *udata)
     client_free(c);
 }
 
-/* --- dispatch ------------------------------------------------------------------------------------
- */
+/* --- dispatch --------------------------------------------------------------------------------- */
 
 static bool is(const char *s, size_t len, const char *text)
 {

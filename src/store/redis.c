@@ -56,8 +56,7 @@ static const char snapshot_script[] =
     "redis.call('XTRIM', KEYS[2], 'MINID', ARGV[4]) "
     "return 1";
 
-/* --- connection ----------------------------------------------------------------------------------
- */
+/* --- connection ------------------------------------------------------------------------------- */
 
 static void disconnect(struct redis_store *s, const char *why)
 {
@@ -118,8 +117,7 @@ static int connect_store(struct redis_store *s)
     return 0;
 }
 
-/* --- commands ------------------------------------------------------------------------------------
- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 #define ARGS_MAX 12
 
@@ -197,8 +195,7 @@ static int send_op(struct redis_store *s, const struct store_op *op)
     return redisAppendCommandArgv(s->ctx, c.argc, c.argv, c.len);
 }
 
-/* --- replies -------------------------------------------------------------------------------------
- */
+/* --- replies ---------------------------------------------------------------------------------- */
 
 static bool read_pos(const redisReply *r, struct store_pos *pos)
 {
@@ -282,8 +279,7 @@ static void read_reply(const redisReply *r, struct store_op *op)
         store_fail(op, STORE_CORRUPT, "the database holds what bytecrowds did not write");
 }
 
-/* --- a group -------------------------------------------------------------------------------------
- */
+/* --- a group ---------------------------------------------------------------------------------- */
 
 /* Sends all and reads all; how many were answered. */
 static size_t pipeline(struct redis_store *s, struct store_op **ops, size_t n)

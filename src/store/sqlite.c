@@ -88,8 +88,7 @@ struct sqlite_store {
     int lock;
 };
 
-/* --- one statement -------------------------------------------------------------------------------
- */
+/* --- one statement ---------------------------------------------------------------------------- */
 
 static int step(struct sqlite_store *s, enum statement which)
 {
@@ -139,8 +138,7 @@ static void fail(struct sqlite_store *s, struct store_op *op, int rc)
     store_fail(op, corrupt ? STORE_CORRUPT : STORE_UNAVAILABLE, sqlite3_errmsg(s->db));
 }
 
-/* --- operations ----------------------------------------------------------------------------------
- */
+/* --- operations ------------------------------------------------------------------------------- */
 
 static int load_updates(struct sqlite_store *s, struct store_op *op)
 {
@@ -309,8 +307,7 @@ static void run_group(struct store *base, struct store_op **ops, size_t n)
         step(s, ROLLBACK);
 }
 
-/* --- opening -------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static void close_store(struct store *base)
 {

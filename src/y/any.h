@@ -30,19 +30,6 @@
 /* Moves behind one value, checking all of it. Sticky like every read; the error, or Y_OK. */
 int y_any_skip(struct y_reader *r);
 
-/* Appends the value of a JSON text. Numbers are integers up to 31 bits (and -0), float32 if that is
- * exact, else float64. Of equal keys the last counts, where the first stood; array indices stand
- * first, ascending. Half a surrogate pair becomes U+FFFD. Y_ERR_MALFORMED (what y_json_valid
- * refuses) or Y_ERR_NOMEM leave `out` as it was. */
-int y_any_from_json(const void *json, size_t len, struct ybuf *out);
-
-/* Appends the JSON text of one valid value. Undefined members are left out, undefined in arrays,
- * NaN and infinities are null, bytes are {"0":1,...}. Where JSON.stringify gives no text at all
- * this gives `undefined` for undefined and the decimal digits of a bigint. A member `__proto__` is
- * left out: readAny loses it too. Y_ERR_MALFORMED if it is not one valid value, or Y_ERR_NOMEM;
- * `out` as it was. */
-int y_any_to_json(const void *any, size_t len, struct ybuf *out);
-
 /* Appends a number as JavaScript writes it in JSON / as writeAny writes it. Y_OK or Y_ERR_NOMEM. */
 int y_number_to_json(double v, struct ybuf *out);
 int y_number_to_any(double v, struct ybuf *out);

@@ -57,8 +57,7 @@ static int insert_varuint(struct ybuf *out, size_t at, uint64_t n)
     return Y_OK;
 }
 
-/* --- strings -------------------------------------------------------------------------------------
- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 static void mend_surrogates(uint8_t *p, size_t n)
 {
@@ -177,8 +176,7 @@ static int string_value(struct from_json *j)
     return error;
 }
 
-/* --- the other scalars ---------------------------------------------------------------------------
- */
+/* --- the other scalars ------------------------------------------------------------------------ */
 
 static size_t digits(struct from_json *j)
 {
@@ -221,8 +219,7 @@ static int word(struct from_json *j, const char *text, uint8_t kind)
     return byte(j->out, kind);
 }
 
-/* --- arrays and objects --------------------------------------------------------------------------
- */
+/* --- arrays and objects ----------------------------------------------------------------------- */
 
 static int open_level(struct from_json *j, bool object)
 {

@@ -12,8 +12,7 @@
  */
 #include "y/y_int.h"
 
-/* --- 1 and 2 ------------------------------------------------------------------------------------
- */
+/* --- 1 and 2 ---------------------------------------------------------------------------------- */
 
 /* A varUint of up to seven bytes, which every id and clock has; NULL if it is none. */
 static inline const uint8_t *varuint(const uint8_t *p, const uint8_t *end, uint64_t *n)
@@ -105,11 +104,12 @@ static bool backspace(struct ydoc *doc, const uint8_t *p, const uint8_t *end)
         return false;
     struct y_at at = y_find(c, (uint32_t)clock);
     const struct y_item *it = y_item(doc, y_at_entry(c, at)->item);
+    if (it->kind == Y_STRING && y_seq_type(doc, it->seq)->has_format)
+        return false; /* formats may have to be cleaned up */
     return y_end_of(it) == clock + len && y_shrink(doc, k, at, (uint32_t)len);
 }
 
-/* --- 3 ------------------------------------------------------------------------------------------
- */
+/* --- 3 ---------------------------------------------------------------------------------------- */
 
 /* The structs of one client in an update. */
 struct section {
@@ -293,10 +293,11 @@ static int apply(struct ydoc *doc, const void *update, size_t len)
     struct sections all = {0};
     struct y_reader deletes;
     int error = scan(update, len, &all, &deletes);
+    if (!error)
+        error = y_begin(doc, NULL, false);
     if (!error) {
         struct y_dec d;
         y_dec_init(&d, update, len, Y_V1);
-        y_begin(doc);
         error = run_sections(doc, &d, &all);
         if (!error && (doc->work || doc->waiting_deletes))
             error = y_wait_drain(doc);
@@ -304,8 +305,7 @@ static int apply(struct ydoc *doc, const void *update, size_t len)
         if (!error)
             error = run_deletes(doc, &d);
         y_dec_end(&d);
-        doc->error = error;
-        y_end(doc);
+        error = y_end(doc, error);
     }
     y_mem_free(all.list);
     return error;
@@ -317,16 +317,18 @@ int ydoc_apply(struct ydoc *doc, const void *update, size_t len, struct y_applie
     size_t waiting = doc->waiting_bytes;
     int error = Y_OK;
     bool quick = false;
-    if (len > 6 && p[0] == 1 && p[1] == 1)
-        quick = keystroke(doc, p, p + len, &error);
-    else if (len > 4 && p[0] == 0 && p[1] == 1)
-        quick = backspace(doc, p, p + len);
-    if (quick)
-        doc->touched = true;
-    else
+    if (!doc->depth && !doc->observed) {
+        if (len > 6 && p[0] == 1 && p[1] == 1)
+            quick = keystroke(doc, p, p + len, &error);
+        else if (len > 4 && p[0] == 0 && p[1] == 1)
+            quick = backspace(doc, p, p + len);
+    }
+    if (!quick)
         error = apply(doc, update, len);
-    if (!error && out)
-        *out = (struct y_applied){doc->touched, doc->waiting_bytes > waiting};
+    if (!error && out) {
+        bool touched = quick || (doc->depth ? doc->txn->touched : doc->touched);
+        *out = (struct y_applied){touched, doc->waiting_bytes > waiting};
+    }
     return error;
 }
 

@@ -8,8 +8,7 @@
  */
 #include "y/y_int.h"
 
-/* --- names --------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static uint32_t hash_of(const uint8_t *s, size_t len)
 {
@@ -85,8 +84,7 @@ int y_name_of(struct ydoc *doc, const void *s, size_t len, uint32_t *name)
     return Y_OK;
 }
 
-/* --- chains -------------------------------------------------------------------------------------
- */
+/* --- chains ----------------------------------------------------------------------------------- */
 
 static int seq_new(struct ydoc *doc, uint32_t type, uint32_t key, uint32_t *seq)
 {
@@ -195,8 +193,7 @@ static void entry_forget(struct ydoc *doc, uint32_t seq)
     doc->seq_table_used--;
 }
 
-/* --- types --------------------------------------------------------------------------------------
- */
+/* --- types ------------------------------------------------------------------------------------ */
 
 struct y_type *y_type_new(struct ydoc *doc, uint8_t ref)
 {
@@ -233,6 +230,7 @@ struct y_type *y_type_new(struct ydoc *doc, uint8_t ref)
  */
 void y_type_free(struct ydoc *doc, struct y_type *t)
 {
+    y_observers_free(t);
     for (uint32_t s = t->first_entry, next; s; s = next) {
         next = doc->seqs[s].next;
         entry_forget(doc, s);
@@ -277,8 +275,10 @@ void y_chains_free(struct ydoc *doc)
     for (uint32_t i = 1; i <= doc->seq_count; i++)
         y_index_drop(doc, &doc->seqs[i]);
     for (uint32_t i = 1; i <= doc->type_count; i++)
-        if (!((uintptr_t)doc->types[i] & 1))
+        if (!((uintptr_t)doc->types[i] & 1)) {
+            y_observers_free(doc->types[i]);
             y_mem_free(doc->types[i]);
+        }
     for (uint32_t i = 1; i <= doc->name_count; i++)
         y_mem_free(doc->names[i].s);
     y_mem_free(doc->names);

@@ -65,18 +65,6 @@ enum y_kind {
     Y_SKIP = 10,
 };
 
-/* yjs structs/ContentType.js `typeRefs`. */
-enum y_type_ref {
-    Y_REF_ARRAY = 0,
-    Y_REF_MAP = 1,
-    Y_REF_TEXT = 2,
-    Y_REF_XML_ELEMENT = 3,
-    Y_REF_XML_FRAGMENT = 4,
-    Y_REF_XML_HOOK = 5,
-    Y_REF_XML_TEXT = 6,
-    Y_REF_NONE = 255, /* a root that nobody has given a kind yet */
-};
-
 #define Y_HAS_ORIGIN 0x80 /* bits of y_struct.info, as on the wire */
 #define Y_HAS_RIGHT 0x40
 #define Y_HAS_KEY 0x20
@@ -100,8 +88,7 @@ struct y_struct {
     struct y_slice data;
 };
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* lib0 decoding.js RleDecoder, UintOptRleDecoder, IntDiffOptRleDecoder: `s` is the last value, `n`
  * how often it still comes. */
@@ -137,8 +124,7 @@ void y_dec_ds_range(struct y_dec *d, uint64_t *clock, uint64_t *len);
 /* Y_ERR_MALFORMED too if bytes are left. Releases; d may be initialised again. */
 int y_dec_end(struct y_dec *d);
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 struct y_rle_out {
     struct ybuf b;

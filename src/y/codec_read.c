@@ -46,8 +46,7 @@ static int bad(struct y_reader *r, int error)
     return r->error;
 }
 
-/* --- columns of v2 -------------------------------------------------------------------------------
- */
+/* --- columns of v2 ---------------------------------------------------------------------------- */
 
 /* The magnitude of a varInt; *negative even for -0. */
 static uint64_t varint(struct y_reader *r, bool *negative)
@@ -116,8 +115,7 @@ static uint8_t read_rle(struct y_dec *d, struct y_rle *c)
     return (uint8_t)c->s;
 }
 
-/* --- strings of v2: slices of one, by UTF-16 length
- * ----------------------------------------------- */
+/* --- strings of v2: slices of one, by UTF-16 length ------------------------------------------- */
 
 /* Moves behind `units` units of well-formed UTF-8, or behind one fewer if that would end inside a
  * pair: the units that are left. */
@@ -235,8 +233,7 @@ static void init_v2(struct y_dec *d)
         d->strings = y_reader_of(s, len);
 }
 
-/* --- sections ------------------------------------------------------------------------------------
- */
+/* --- sections --------------------------------------------------------------------------------- */
 
 void y_dec_init(struct y_dec *d, const void *update, size_t len, enum y_format format)
 {
@@ -285,8 +282,7 @@ void y_dec_section(struct y_dec *d, uint64_t *structs, uint64_t *client, uint64_
     *structs = n;
 }
 
-/* --- structs of v1
- * --------------------------------------------------------------------------------- */
+/* --- structs of v1 ---------------------------------------------------------------------------- */
 
 /* A struct cannot stand on itself, nor on what comes after it. */
 static inline __attribute__((always_inline)) void check_id(struct y_reader *r, uint64_t client,
@@ -486,8 +482,7 @@ static bool struct_v1(struct y_dec *d, uint64_t client, uint64_t clock, struct y
     return finish(d, clock, len, s);
 }
 
-/* --- structs of v2
- * --------------------------------------------------------------------------------- */
+/* --- structs of v2 ---------------------------------------------------------------------------- */
 
 static struct y_rid read_id_v2(struct y_dec *d, uint64_t client, uint64_t clock,
                                struct y_rle *clocks)
@@ -698,8 +693,7 @@ bool y_dec_struct(struct y_dec *d, uint64_t client, uint64_t clock, struct y_str
     return ok;
 }
 
-/* --- delete set
- * ------------------------------------------------------------------------------------ */
+/* --- delete set ------------------------------------------------------------------------------- */
 
 uint64_t y_dec_ds_clients(struct y_dec *d)
 {

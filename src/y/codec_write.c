@@ -64,8 +64,7 @@ static void write_varbytes(struct y_enc *e, struct ybuf *b, struct y_slice s)
     write_bytes(e, b, s.p, s.n);
 }
 
-/* --- columns of v2 -------------------------------------------------------------------------------
- */
+/* --- columns of v2 ---------------------------------------------------------------------------- */
 
 static void write_varint(struct y_enc *e, struct ybuf *b, uint64_t n, bool negative)
 {
@@ -148,8 +147,7 @@ static void write_key(struct y_enc *e, struct y_slice s)
     write_string(e, s);
 }
 
-/* --- sections ------------------------------------------------------------------------------------
- */
+/* --- sections --------------------------------------------------------------------------------- */
 
 void y_enc_init(struct y_enc *e, enum y_format format)
 {
@@ -183,8 +181,7 @@ void y_enc_section(struct y_enc *e, uint64_t structs, uint64_t client, uint64_t 
     y_enc_section_head(e, client, clock);
 }
 
-/* --- structs
- * --------------------------------------------------------------------------------------- */
+/* --- structs ---------------------------------------------------------------------------------- */
 
 /* The content of `s` behind its first `offset` clocks. */
 struct cut {
@@ -434,8 +431,7 @@ void y_enc_struct(struct y_enc *e, uint64_t client, const struct y_struct *s, ui
         struct_v1(e, client, s, offset);
 }
 
-/* --- delete set, end
- * --------------------------------------------------------------------------------- */
+/* --- delete set, end -------------------------------------------------------------------------- */
 
 void y_enc_ds_clients(struct y_enc *e, uint64_t n)
 {

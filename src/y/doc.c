@@ -16,7 +16,6 @@ struct ydoc *ydoc_new(const struct ydoc_opts *opts)
     if (!doc->opts.max_pending_bytes)
         doc->opts.max_pending_bytes = WAITING_BYTES;
     doc->roots.doc = doc;
-    doc->changed = Y_NOBODY;
     return doc;
 }
 
@@ -25,7 +24,6 @@ static void free_client(struct y_client *c)
     for (uint32_t b = 0; b < c->block_count; b++)
         y_mem_free(c->blocks[b].e);
     y_mem_free(c->blocks);
-    y_mem_free(c->deleted.list);
     y_wait_free(c);
 }
 
@@ -44,7 +42,8 @@ void ydoc_free(struct ydoc *doc)
     y_mem_free(doc->client_table);
     y_mem_free(doc->order);
     y_mem_free(doc->pool);
-    y_mem_free(doc->splits);
+    y_txns_free(doc);
+    y_hooks_free(doc);
     y_mem_free(doc);
 }
 
@@ -64,8 +63,7 @@ size_t ydoc_pending_bytes(const struct ydoc *doc)
     return doc->waiting_bytes;
 }
 
-/* --- invariants ---------------------------------------------------------------------------------
- */
+/* --- invariants ------------------------------------------------------------------------------- */
 
 static const char *check_item(const struct ydoc *doc, y_handle h)
 {

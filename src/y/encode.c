@@ -48,8 +48,7 @@ void y_struct_of(const struct ydoc *doc, const struct y_item *it, struct y_struc
     }
 }
 
-/* --- what waits ---------------------------------------------------------------------------------
- */
+/* --- what waits ------------------------------------------------------------------------------- */
 
 static int waiting_order(const void *a, const void *b)
 {
@@ -98,8 +97,7 @@ static void put_waiting(struct y_enc *e, const struct y_client *c, const struct 
         e->error = error;
 }
 
-/* --- a client -----------------------------------------------------------------------------------
- */
+/* --- a client --------------------------------------------------------------------------------- */
 
 struct part {
     uint32_t clock;            /* from here on */
@@ -159,8 +157,7 @@ static void put_client(const struct ydoc *doc, struct y_enc *e, const struct y_c
     }
 }
 
-/* --- delete sets --------------------------------------------------------------------------------
- */
+/* --- delete sets ------------------------------------------------------------------------------ */
 
 static int deleted_ranges(const struct ydoc *doc, const struct y_client *c, struct y_ranges *r)
 {
@@ -215,8 +212,7 @@ static int put_delete_set(struct ydoc *doc, struct y_enc *e)
     return error;
 }
 
-/* --- documents ----------------------------------------------------------------------------------
- */
+/* --- documents -------------------------------------------------------------------------------- */
 
 bool y_sv_read(const void *sv, size_t len, struct y_reader *out, uint64_t *count)
 {
@@ -337,35 +333,36 @@ int ydoc_encode_state_vector(const struct ydoc *const_doc, struct ybuf *out)
     return error;
 }
 
-/* What the transaction that was just ended did: for local edits. */
-int y_encode_transaction(struct ydoc *doc, enum y_format format, struct ybuf *out)
+/* What a transaction that ended did (yjs writeUpdateMessageFromTransaction). */
+int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format format,
+                         struct ybuf *out)
 {
     struct y_enc e;
     uint64_t sections = 0, deletes = 0;
     int error = y_clients_sorted(doc);
     if (error)
         return error;
-    for (uint32_t k = doc->changed; k != Y_NOBODY; k = doc->clients[k].next_changed) {
-        sections += doc->clients[k].before < doc->clients[k].state;
-        deletes += doc->clients[k].deleted.count > 0;
+    for (uint32_t i = 0; i < t->change_count; i++) {
+        sections += t->changes[i].before < t->changes[i].after;
+        deletes += t->changes[i].deleted.count > 0;
     }
     y_enc_init(&e, format);
     y_enc_sections(&e, sections);
     for (uint32_t i = 0; i < doc->client_count && sections; i++) {
-        struct y_client *c = &doc->clients[doc->order[i]];
+        const struct y_change *ch = y_change_of(doc, t, doc->order[i]);
         struct part p;
-        if (c->epoch != doc->epoch || c->before == c->state)
+        if (!ch || ch->before == ch->after)
             continue;
-        plan_client(c, c->before, false, &p);
-        put_client(doc, &e, c, &p);
+        plan_client(&doc->clients[ch->client], ch->before, false, &p);
+        put_client(doc, &e, &doc->clients[ch->client], &p);
         sections--;
     }
     y_enc_ds_clients(&e, deletes);
     for (uint32_t i = 0; i < doc->client_count && deletes; i++) {
-        const struct y_client *c = &doc->clients[doc->order[i]];
-        if (c->epoch != doc->epoch || !c->deleted.count)
+        const struct y_change *ch = y_change_of(doc, t, doc->order[i]);
+        if (!ch || !ch->deleted.count)
             continue;
-        put_ranges(&e, c->id, &c->deleted);
+        put_ranges(&e, doc->clients[ch->client].id, &ch->deleted);
         deletes--;
     }
     return y_enc_end(&e, out);

@@ -40,8 +40,7 @@ struct y_index {
     uint32_t root; /* a node */
 };
 
-/* --- memory -------------------------------------------------------------------------------------
- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static uint32_t leaf_new(struct y_index *x)
 {
@@ -95,8 +94,7 @@ void y_index_drop(struct ydoc *doc, struct y_seq *s)
     s->index = NULL;
 }
 
-/* --- sums ---------------------------------------------------------------------------------------
- */
+/* --- sums ------------------------------------------------------------------------------------- */
 
 static uint32_t *parent_of(struct y_index *x, uint32_t child, bool leaf)
 {
@@ -133,8 +131,7 @@ void y_index_add(struct ydoc *doc, struct y_seq *s, const struct y_item *it, int
     add_up(s->index, it->leaf, (uint32_t)units, (uint32_t)bytes);
 }
 
-/* --- the shape ----------------------------------------------------------------------------------
- */
+/* --- the shape -------------------------------------------------------------------------------- */
 
 /* Puts `child` right behind slot `i` of node `at`; false if out of memory. Sums above do not
  * change: what the child shows was taken from its left neighbour. */
@@ -260,8 +257,7 @@ static void take_child(struct y_index *x, uint32_t child, bool leaf)
         take_child(x, at, false);
 }
 
-/* --- following the chain ------------------------------------------------------------------------
- */
+/* --- following the chain ---------------------------------------------------------------------- */
 
 void y_index_insert(struct ydoc *doc, struct y_seq *s, y_handle h)
 {
@@ -348,8 +344,7 @@ fail:
     return Y_ERR_NOMEM;
 }
 
-/* --- asking -------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 y_handle y_index_find(const struct ydoc *doc, const struct y_seq *s, uint32_t pos, bool by_bytes,
                       uint32_t *units_before, uint32_t *bytes_before)

@@ -6,8 +6,7 @@
 
 #include "y/any.h"
 
-/* --- what a struct stands on ---------------------------------------------------------------------
- */
+/* --- what a struct stands on ------------------------------------------------------------------ */
 
 static bool lacks(const struct ydoc *doc, uint64_t own, struct y_rid id)
 {
@@ -38,8 +37,7 @@ static struct y_id known_id(const struct ydoc *doc, uint32_t client, struct y_ri
     return (struct y_id){client, id.clock};
 }
 
-/* --- content
- * -------------------------------------------------------------------------------------- */
+/* --- content ---------------------------------------------------------------------------------- */
 
 /* Gives the item the struct's content without its first `offset` clocks. */
 static int take_content(struct ydoc *doc, struct y_item *it, const struct y_struct *s,
@@ -82,8 +80,7 @@ static int take_content(struct ydoc *doc, struct y_item *it, const struct y_stru
     }
 }
 
-/* --- the place of an item
- * ------------------------------------------------------------------------- */
+/* --- the place of an item --------------------------------------------------------------------- */
 
 static void clear_stamps(struct ydoc *doc)
 {
@@ -130,8 +127,7 @@ static y_handle resolve(struct ydoc *doc, const struct y_item *it, y_handle left
     return left;
 }
 
-/* --- linking
- * -------------------------------------------------------------------------------------- */
+/* --- linking ---------------------------------------------------------------------------------- */
 
 /* Marks the rest as deleted when its parent is, or when a later value of the key is there already.
  */
@@ -149,12 +145,15 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
 {
     struct y_item *it = y_item(doc, h);
     struct y_seq *s = &doc->seqs[it->seq];
-    y_touch(doc, it->client);
+    struct y_change *ch = y_touch(doc, it->client);
     if (it->kind == Y_DELETED) {
         it->flags |= Y_DEAD;
-        if (y_ranges_add(&doc->clients[it->client].deleted, it->clock, it->len) < 0)
+        if (y_ranges_add(&ch->deleted, it->clock, it->len) < 0)
             return Y_ERR_NOMEM;
     }
+    int error = y_changed(doc, it->seq);
+    if (error)
+        return error;
     if (it->left) {
         struct y_item *left = y_item(doc, it->left);
         it->right = left->right;
@@ -173,7 +172,7 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
     if (s->index)
         y_index_insert(doc, s, h);
     y_append(doc, h);
-    doc->touched = true;
+    doc->txn->touched = true;
     if (type) {
         type->item = h;
         it->off = type->index;
@@ -181,7 +180,7 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
         doc->types[s->type]->has_format = true;
     }
     if (s->key && !it->right && it->left) {
-        int error = y_delete(doc, it->left);
+        error = y_delete(doc, it->left);
         if (error)
             return error;
     }
@@ -199,7 +198,7 @@ static int add_gc(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t le
     it->flags = Y_DEAD;
     y_touch(doc, client);
     y_append(doc, h);
-    doc->touched = true;
+    doc->txn->touched = true;
     return Y_OK;
 }
 

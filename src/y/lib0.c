@@ -190,8 +190,7 @@ bool y_utf8_valid(const void *s, size_t len)
     return y_utf8_units(s, len, &units);
 }
 
-/* --- JSON (RFC 8259), without recursion: one bit of the stack says whether a level is an object
- * ---- */
+/* --- JSON (RFC 8259), without recursion: one bit of the stack says whether a level is an object  */
 
 struct json {
     const uint8_t *p, *end;

@@ -73,8 +73,7 @@ struct merge {
     struct y_lazy w;
 };
 
-/* --- reading
- * ------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static struct record *add_record(struct merge *m)
 {
@@ -174,8 +173,7 @@ static void read_update(struct merge *m, struct y_slice update)
     m->error = error ? error : bad;
 }
 
-/* --- the order of streams
- * ------------------------------------------------------------------------------ */
+/* --- the order of streams --------------------------------------------------------------------- */
 
 static bool heap_before(const struct put_back *a, const struct put_back *b)
 {
@@ -229,8 +227,7 @@ static void put_back(struct merge *m, const struct stream *s)
     heap_push(m, (struct put_back){r->client, m->stamp++, r->clock, (size_t)(s - m->streams)});
 }
 
-/* --- writing
- * ------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void write_decoded(struct merge *m, const struct record *r, uint32_t offset)
 {
@@ -329,8 +326,7 @@ static void write_all(struct merge *m)
     write_current(m);
 }
 
-/* --- all of it
- * ----------------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 static void read_all(struct merge *m, const struct y_slice *updates, size_t n)
 {

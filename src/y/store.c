@@ -12,8 +12,7 @@
 
 #define POOL_SLACK 4096 /* garbage that is not worth a compaction */
 
-/* --- clients ------------------------------------------------------------------------------------
- */
+/* --- clients ---------------------------------------------------------------------------------- */
 
 static uint32_t client_slot(const struct ydoc *doc, uint64_t id)
 {
@@ -69,6 +68,8 @@ int y_client_of(struct ydoc *doc, uint64_t id, uint32_t *client)
         known = doc->client_count++;
         doc->clients[known] = (struct y_client){.id = id, .blocked_on = Y_NOBODY};
         doc->client_table[client_slot(doc, id)] = known + 1;
+        if (doc->depth && y_txn_room(doc) < 0)
+            return Y_ERR_NOMEM;
     }
     doc->last_client = known;
     *client = known;
@@ -103,8 +104,7 @@ int y_clients_sorted(struct ydoc *doc)
     return Y_OK;
 }
 
-/* --- structs by clock ---------------------------------------------------------------------------
- */
+/* --- structs by clock ------------------------------------------------------------------------- */
 
 static uint32_t find_in_block(const struct y_block *b, uint32_t clock)
 {
@@ -302,8 +302,7 @@ void y_remove(struct y_client *c, struct y_at at, uint32_t n)
     }
 }
 
-/* --- items --------------------------------------------------------------------------------------
- */
+/* --- items ------------------------------------------------------------------------------------ */
 
 static int chunk_new(struct ydoc *doc)
 {
@@ -387,8 +386,7 @@ y_handle y_item_at(struct ydoc *doc, struct y_id id)
     return y_at_entry(c, y_find(c, id.clock))->item;
 }
 
-/* --- content ------------------------------------------------------------------------------------
- */
+/* --- content ---------------------------------------------------------------------------------- */
 
 int y_pool_room(struct ydoc *doc, size_t n)
 {

@@ -11,20 +11,20 @@
 
 int y_note_split(struct ydoc *doc, uint32_t client, uint32_t clock)
 {
-    if (doc->split_count == doc->split_cap) {
-        size_t cap = doc->split_cap ? doc->split_cap * 2 : 16;
-        struct y_split *p = y_realloc(doc->splits, cap * sizeof(*p));
+    struct y_txn *t = doc->txn;
+    if (t->split_count == t->split_cap) {
+        size_t cap = t->split_cap ? t->split_cap * 2 : 16;
+        struct y_split *p = y_realloc(t->splits, cap * sizeof(*p));
         if (!p)
             return Y_ERR_NOMEM;
-        doc->splits = p;
-        doc->split_cap = cap;
+        t->splits = p;
+        t->split_cap = cap;
     }
-    doc->splits[doc->split_count++] = (struct y_split){client, clock};
+    t->splits[t->split_count++] = (struct y_split){client, clock};
     return Y_OK;
 }
 
-/* --- content ------------------------------------------------------------------------------------
- */
+/* --- content ---------------------------------------------------------------------------------- */
 
 /* Byte offset of the value with index `at` in the content of Y_JSON or Y_ANY. */
 static uint32_t value_offset(const struct ydoc *doc, const struct y_item *it, uint32_t at)
@@ -87,8 +87,7 @@ static int cut_content(struct ydoc *doc, struct y_item *it, uint32_t at, struct 
     return Y_OK;
 }
 
-/* --- splitting ----------------------------------------------------------------------------------
- */
+/* --- splitting -------------------------------------------------------------------------------- */
 
 y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at)
 {
@@ -132,7 +131,7 @@ y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at)
         y_index_split(doc, s, h, rh);
     return rh;
 fail:
-    doc->split_count--;
+    doc->txn->split_count--;
     y_item_free(doc, rh);
     return 0;
 }
@@ -154,8 +153,7 @@ y_handle y_clean_start(struct ydoc *doc, struct y_id id)
     return it->kind != Y_GC && id.clock != it->clock ? y_split(doc, h, id.clock - it->clock) : h;
 }
 
-/* --- merging ------------------------------------------------------------------------------------
- */
+/* --- merging ---------------------------------------------------------------------------------- */
 
 static bool mergeable(const struct y_item *left, y_handle rh, const struct y_item *right)
 {

@@ -12,26 +12,157 @@
 
 #include <stdlib.h>
 
-void y_begin(struct ydoc *doc)
+static void txn_release(struct y_txn *t)
 {
-    doc->epoch++;
-    doc->changed = Y_NOBODY;
-    doc->split_count = 0;
-    doc->touched = false;
-    doc->error = Y_OK;
+    for (uint32_t i = 0; i < t->change_cap; i++)
+        y_mem_free(t->changes[i].deleted.list);
+    y_mem_free(t->changes);
+    y_mem_free(t->splits);
+    y_mem_free(t->types);
 }
 
-/* Before the client's first change in this transaction. */
-void y_touch(struct ydoc *doc, uint32_t client)
+void y_txns_free(struct ydoc *doc)
+{
+    txn_release(&doc->first_txn);
+}
+
+static int finish(struct ydoc *doc, struct y_txn *t)
+{
+    int error = t->error;
+    doc->touched = t->touched;
+    if (doc->txn == t)
+        doc->txn = NULL;
+    if (t != &doc->first_txn) {
+        txn_release(t);
+        y_mem_free(t);
+    }
+    return error;
+}
+
+/* Room for every client there is, so that y_touch() cannot fail. */
+int y_txn_room(struct ydoc *doc)
+{
+    struct y_txn *t = doc->txn;
+    if (t->change_cap >= doc->client_count)
+        return Y_OK;
+    struct y_change *p = y_realloc(t->changes, doc->client_cap * sizeof(*p));
+    if (!p)
+        return Y_ERR_NOMEM;
+    memset(p + t->change_cap, 0, (doc->client_cap - t->change_cap) * sizeof(*p));
+    t->changes = p;
+    t->change_cap = doc->client_cap;
+    return Y_OK;
+}
+
+int y_begin(struct ydoc *doc, const void *origin, bool local)
+{
+    struct y_txn *t = doc->txn;
+    if (doc->depth) {
+        doc->depth++;
+        t->local &= local; /* applying an update makes all of it remote, as in Yjs */
+        return t->error;
+    }
+    t = &doc->first_txn;
+    if (doc->cleaning) { /* an observer edits */
+        t = y_realloc(NULL, sizeof(*t));
+        if (!t)
+            return Y_ERR_NOMEM;
+        *t = (struct y_txn){0};
+    }
+    t->next = NULL;
+    t->epoch = ++doc->epoch;
+    t->origin = origin;
+    t->local = local;
+    t->touched = t->cleanup_formats = false;
+    t->error = Y_OK;
+    t->change_count = 0;
+    t->split_count = 0;
+    t->type_count = 0;
+    t->out = NULL;
+    doc->txn = t;
+    if (y_txn_room(doc) < 0) {
+        finish(doc, t);
+        return Y_ERR_NOMEM;
+    }
+    doc->depth = 1;
+    return Y_OK;
+}
+
+struct y_change *y_touch(struct ydoc *doc, uint32_t client)
 {
     struct y_client *c = &doc->clients[client];
-    if (c->epoch == doc->epoch)
-        return;
-    c->epoch = doc->epoch;
-    c->before = c->state;
-    c->deleted.count = 0;
-    c->next_changed = doc->changed;
-    doc->changed = client;
+    struct y_txn *t = doc->txn;
+    if (c->epoch != t->epoch) {
+        struct y_change *ch = &t->changes[t->change_count];
+        c->epoch = t->epoch;
+        c->change = t->change_count++;
+        ch->client = client;
+        ch->before = ch->after = c->state;
+        ch->deleted.count = 0;
+    }
+    return &t->changes[c->change];
+}
+
+const struct y_change *y_change_of(const struct ydoc *doc, const struct y_txn *t, uint32_t client)
+{
+    if (doc->clients[client].epoch == t->epoch)
+        return &t->changes[doc->clients[client].change];
+    for (uint32_t i = 0; i < t->change_count; i++)
+        if (t->changes[i].client == client)
+            return &t->changes[i];
+    return NULL;
+}
+
+bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it)
+{
+    const struct y_change *ch = y_change_of(doc, t, it->client);
+    return ch && it->clock >= ch->before;
+}
+
+bool y_txn_deletes(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it)
+{
+    const struct y_change *ch = y_change_of(doc, t, it->client);
+    size_t low = 0, high = ch ? ch->deleted.count : 0;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        const struct y_range *r = &ch->deleted.list[mid];
+        if (it->clock < r->clock)
+            high = mid;
+        else if (it->clock >= r->clock + r->len)
+            low = mid + 1;
+        else
+            return true;
+    }
+    return false;
+}
+
+/* Only of types that were there before the transaction and are still there. */
+int y_changed(struct ydoc *doc, uint32_t seq)
+{
+    struct y_seq *s = &doc->seqs[seq];
+    const struct y_type *type = doc->types[s->type];
+    struct y_txn *t = doc->txn;
+    if (s->epoch == t->epoch)
+        return Y_OK;
+    bool text = type->ref == Y_REF_TEXT || type->ref == Y_REF_XML_TEXT;
+    if (!doc->observed && !text)
+        return Y_OK;
+    if (type->item) {
+        const struct y_item *owner = y_item(doc, type->item);
+        if ((owner->flags & Y_DEAD) || y_txn_adds(doc, t, owner))
+            return Y_OK;
+    }
+    if (t->type_count == t->type_cap) {
+        size_t cap = t->type_cap ? t->type_cap * 2 : 8;
+        struct y_touched *p = y_realloc(t->types, cap * sizeof(*p));
+        if (!p)
+            return Y_ERR_NOMEM;
+        t->types = p;
+        t->type_cap = cap;
+    }
+    s->epoch = t->epoch;
+    t->types[t->type_count++] = (struct y_touched){s->type, seq};
+    return Y_OK;
 }
 
 int y_ranges_room(struct y_ranges *r)
@@ -89,15 +220,16 @@ void y_ranges_sort(struct y_ranges *r)
     r->count = n + 1;
 }
 
-/* --- deleting -----------------------------------------------------------------------------------
- */
+/* --- deleting --------------------------------------------------------------------------------- */
 
 static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **work)
 {
     struct y_seq *s = &doc->seqs[it->seq];
-    y_touch(doc, it->client);
-    if (y_ranges_add(&doc->clients[it->client].deleted, it->clock, it->len) < 0)
-        return Y_ERR_NOMEM;
+    int error = y_ranges_add(&y_touch(doc, it->client)->deleted, it->clock, it->len);
+    if (!error)
+        error = y_changed(doc, it->seq);
+    if (error)
+        return error;
     uint32_t units = y_units(it), bytes = y_visible_bytes(it);
     it->flags |= Y_DEAD;
     s->units -= units;
@@ -105,7 +237,7 @@ static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **wor
     s->cursor = 0;
     if (s->index)
         y_index_add(doc, s, it, -(int64_t)units, -(int64_t)bytes);
-    doc->touched = true;
+    doc->txn->touched = true;
     if (it->kind == Y_TYPE) {
         struct y_type *t = doc->types[it->off];
         t->next_work = *work;
@@ -116,13 +248,10 @@ static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **wor
 
 static int delete_child(struct ydoc *doc, struct y_item *it, struct y_type **work)
 {
-    const struct y_client *c = &doc->clients[it->client];
     if (!(it->flags & Y_DEAD))
         return mark_deleted(doc, it, work);
     /* Deleted earlier: now it may merge with its collected neighbours. */
-    if (c->epoch != doc->epoch || it->clock < c->before)
-        return y_note_split(doc, it->client, it->clock);
-    return Y_OK;
+    return y_txn_adds(doc, doc->txn, it) ? Y_OK : y_note_split(doc, it->client, it->clock);
 }
 
 /* Deletes an item and, if it is a type, all in it; nested types by a work list. */
@@ -175,8 +304,7 @@ int y_delete_range(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t e
     return Y_OK;
 }
 
-/* --- collecting ---------------------------------------------------------------------------------
- */
+/* --- collecting ------------------------------------------------------------------------------- */
 
 static void to_gc(struct ydoc *doc, struct y_item *it, struct y_type **work)
 {
@@ -229,10 +357,11 @@ static void collect(struct ydoc *doc, struct y_item *it)
     it->kind = Y_DELETED;
 }
 
-static void collect_client(struct ydoc *doc, struct y_client *c)
+static void collect_client(struct ydoc *doc, const struct y_change *ch)
 {
-    for (size_t d = c->deleted.count; d-- > 0;) {
-        struct y_range r = c->deleted.list[d];
+    struct y_client *c = &doc->clients[ch->client];
+    for (size_t d = ch->deleted.count; d-- > 0;) {
+        struct y_range r = ch->deleted.list[d];
         struct y_at at = y_find(c, r.clock);
         do {
             struct y_item *it = y_item(doc, y_at_entry(c, at)->item);
@@ -244,13 +373,13 @@ static void collect_client(struct ydoc *doc, struct y_client *c)
     }
 }
 
-/* --- merging ------------------------------------------------------------------------------------
- */
+/* --- merging ---------------------------------------------------------------------------------- */
 
-static void merge_deleted(struct ydoc *doc, struct y_client *c)
+static void merge_deleted(struct ydoc *doc, const struct y_change *ch)
 {
-    for (size_t d = c->deleted.count; d-- > 0;) {
-        struct y_range r = c->deleted.list[d];
+    struct y_client *c = &doc->clients[ch->client];
+    for (size_t d = ch->deleted.count; d-- > 0;) {
+        struct y_range r = ch->deleted.list[d];
         struct y_at at = y_find(c, r.clock + r.len - 1);
         y_at_next(c, &at);
         while ((at.b || at.i) && y_at_entry(c, at)->clock >= r.clock) {
@@ -261,11 +390,12 @@ static void merge_deleted(struct ydoc *doc, struct y_client *c)
     }
 }
 
-static void merge_new(struct ydoc *doc, struct y_client *c)
+static void merge_new(struct ydoc *doc, const struct y_change *ch)
 {
-    if (c->before == c->state)
+    struct y_client *c = &doc->clients[ch->client];
+    if (ch->before == ch->after)
         return;
-    uint32_t first = c->before ? y_at_entry(c, y_find(c, c->before))->clock : 0;
+    uint32_t first = ch->before ? y_at_entry(c, y_find(c, ch->before))->clock : 0;
     struct y_at at = y_find(c, c->state - 1);
     while ((at.b || at.i) && y_at_entry(c, at)->clock >= first) {
         y_merge_left(doc, c, &at);
@@ -274,13 +404,13 @@ static void merge_new(struct ydoc *doc, struct y_client *c)
     }
 }
 
-static void merge_split(struct ydoc *doc)
+static void merge_split(struct ydoc *doc, const struct y_txn *t)
 {
-    for (size_t m = doc->split_count; m-- > 0;) {
-        struct y_client *c = &doc->clients[doc->splits[m].client];
-        if (doc->splits[m].clock >= c->state)
+    for (size_t m = t->split_count; m-- > 0;) {
+        struct y_client *c = &doc->clients[t->splits[m].client];
+        if (t->splits[m].clock >= c->state)
             continue; /* rolled back */
-        struct y_at at = y_find(c, doc->splits[m].clock), next = at;
+        struct y_at at = y_find(c, t->splits[m].clock), next = at;
         if (y_at_next(c, &next)) {
             uint32_t n = y_merge_left(doc, c, &next);
             if (n > 1)
@@ -293,8 +423,7 @@ static void merge_split(struct ydoc *doc)
     }
 }
 
-/* --- the end ------------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void unlink_item(struct ydoc *doc, y_handle h)
 {
@@ -340,9 +469,10 @@ static void cut_tail(struct ydoc *doc, struct y_item *it, uint32_t len)
     it->bytes = bytes;
 }
 
-static void undelete(struct ydoc *doc, struct y_client *c, struct y_range r)
+static void undelete(struct ydoc *doc, const struct y_change *ch, struct y_range r)
 {
-    if (r.clock >= c->before)
+    struct y_client *c = &doc->clients[ch->client];
+    if (r.clock >= ch->before)
         return;
     struct y_at at = y_find(c, r.clock);
     do {
@@ -359,60 +489,109 @@ static void undelete(struct ydoc *doc, struct y_client *c, struct y_range r)
     } while (y_at_next(c, &at));
 }
 
-static void rollback(struct ydoc *doc)
+static void take_back(struct ydoc *doc, const struct y_change *ch)
 {
-    doc->gone = NULL;
-    for (uint32_t k = doc->changed; k != Y_NOBODY; k = doc->clients[k].next_changed) {
-        struct y_client *c = &doc->clients[k];
-        while (c->state > c->before) {
-            struct y_at at = y_find(c, c->state - 1);
-            y_handle h = y_at_entry(c, at)->item;
-            struct y_item *it = y_item(doc, h);
-            if (it->clock < c->before) {
-                cut_tail(doc, it, c->before - it->clock);
-                c->state = c->before;
-                break;
-            }
-            c->state = it->clock;
-            unlink_item(doc, h);
-            y_remove(c, at, 1);
-            y_item_free(doc, h);
+    struct y_client *c = &doc->clients[ch->client];
+    while (c->state > ch->before) {
+        struct y_at at = y_find(c, c->state - 1);
+        y_handle h = y_at_entry(c, at)->item;
+        struct y_item *it = y_item(doc, h);
+        if (it->clock < ch->before) {
+            cut_tail(doc, it, ch->before - it->clock);
+            c->state = ch->before;
+            break;
         }
+        c->state = it->clock;
+        unlink_item(doc, h);
+        y_remove(c, at, 1);
+        y_item_free(doc, h);
     }
-    for (uint32_t k = doc->changed; k != Y_NOBODY; k = doc->clients[k].next_changed) {
-        struct y_client *c = &doc->clients[k];
-        for (size_t i = 0; i < c->deleted.count; i++)
-            undelete(doc, c, c->deleted.list[i]);
-        c->deleted.count = 0;
-    }
-    while (doc->gone) {
-        struct y_type *t = doc->gone;
-        doc->gone = t->next_work;
-        y_type_free(doc, t);
-    }
-    y_wait_rollback(doc);
-    merge_split(doc);
-    doc->touched = false;
 }
 
-int y_end(struct ydoc *doc)
+static void rollback(struct ydoc *doc, struct y_txn *t)
 {
-    if (doc->error) {
-        rollback(doc);
-        return doc->error;
+    doc->gone = NULL;
+    for (uint32_t i = 0; i < t->change_count; i++)
+        take_back(doc, &t->changes[i]);
+    for (uint32_t i = 0; i < t->change_count; i++)
+        for (size_t k = 0; k < t->changes[i].deleted.count; k++)
+            undelete(doc, &t->changes[i], t->changes[i].deleted.list[k]);
+    while (doc->gone) {
+        struct y_type *type = doc->gone;
+        doc->gone = type->next_work;
+        y_type_free(doc, type);
     }
-    for (uint32_t k = doc->changed; k != Y_NOBODY; k = doc->clients[k].next_changed)
-        y_ranges_sort(&doc->clients[k].deleted);
+    y_wait_rollback(doc);
+    merge_split(doc, t);
+    t->touched = false;
+    t->change_count = 0;
+}
+
+/* Observers, then what yjs cleanupTransactions does in its `finally`. */
+static void clean_up(struct ydoc *doc, struct y_txn *t)
+{
+    if (doc->observed || t->type_count)
+        y_observers_call(doc, t);
     if (!doc->opts.keep_deleted)
-        for (uint32_t k = doc->changed; k != Y_NOBODY; k = doc->clients[k].next_changed)
-            collect_client(doc, &doc->clients[k]);
-    for (uint32_t k = doc->changed; k != Y_NOBODY; k = doc->clients[k].next_changed)
-        merge_deleted(doc, &doc->clients[k]);
-    for (uint32_t k = doc->changed; k != Y_NOBODY; k = doc->clients[k].next_changed)
-        merge_new(doc, &doc->clients[k]);
-    if (doc->split_count)
-        merge_split(doc);
-    y_wait_commit(doc);
+        for (uint32_t i = 0; i < t->change_count; i++)
+            collect_client(doc, &t->changes[i]);
+    for (uint32_t i = 0; i < t->change_count; i++)
+        merge_deleted(doc, &t->changes[i]);
+    for (uint32_t i = 0; i < t->change_count; i++)
+        merge_new(doc, &t->changes[i]);
+    if (t->split_count)
+        merge_split(doc, t);
     y_pool_compact(doc);
-    return Y_OK;
+    if (t->out)
+        t->error = y_encode_transaction(doc, t, Y_V1, t->out);
+    if (doc->observed)
+        y_listeners_call(doc, t);
+}
+
+int y_end(struct ydoc *doc, int error)
+{
+    struct y_txn *t = doc->txn;
+    if (error && !t->error)
+        t->error = error;
+    if (doc->depth > 1) {
+        doc->depth--;
+        return t->error;
+    }
+    if (t->error)
+        rollback(doc, t);
+    doc->depth = 0;
+    if (t->error)
+        return finish(doc, t);
+    y_wait_commit(doc, t);
+    for (uint32_t i = 0; i < t->change_count; i++) {
+        t->changes[i].after = doc->clients[t->changes[i].client].state;
+        y_ranges_sort(&t->changes[i].deleted);
+    }
+    if (doc->cleaning) { /* by an observer: its turn comes */
+        struct y_txn **last = &doc->queue;
+        while (*last)
+            last = &(*last)->next;
+        *last = t;
+        return Y_OK;
+    }
+    doc->cleaning = true;
+    clean_up(doc, t);
+    while (doc->queue) {
+        struct y_txn *more = doc->queue;
+        doc->queue = more->next;
+        clean_up(doc, more);
+        finish(doc, more);
+    }
+    doc->cleaning = false;
+    return finish(doc, t);
+}
+
+int ydoc_begin(struct ydoc *doc, const void *origin)
+{
+    return y_begin(doc, origin, true);
+}
+
+int ydoc_commit(struct ydoc *doc)
+{
+    return y_end(doc, Y_OK);
 }

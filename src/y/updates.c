@@ -46,8 +46,7 @@ int y_update_check_v2(const void *update, size_t len)
     return check(update, len, Y_V2);
 }
 
-/* --- state vector
- * -------------------------------------------------------------------------------------- */
+/* --- state vector ----------------------------------------------------------------------------- */
 
 /* One client's structs, from the first: the clock up to which they have no gap. */
 struct run {
@@ -225,8 +224,7 @@ int y_update_diff(const void *update, size_t len, const void *sv, size_t sv_len,
     return error;
 }
 
-/* --- convert
- * ------------------------------------------------------------------------------------------- */
+/* --- convert ---------------------------------------------------------------------------------- */
 
 int y_update_convert(const void *update, size_t len, enum y_format from, enum y_format to,
                      struct ybuf *out)

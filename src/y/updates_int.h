@@ -7,8 +7,7 @@
 
 #include "y/codec_int.h"
 
-/* --- sorting: client descending, then `low` ascending
- * --------------------------------------------- */
+/* --- sorting: client descending, then `low` ascending ----------------------------------------- */
 
 struct y_entry_key {
     uint64_t client, low, extra;
@@ -24,8 +23,7 @@ int y_keys_add(struct y_keys *k, uint64_t client, uint64_t low, uint64_t extra);
 /* Stable, O(n log n), O(n) for what is sorted or nearly so. */
 int y_keys_sort(struct y_keys *k);
 
-/* --- delete sets: low = order of coming, extra = clock and length
- * ----------------------------------- */
+/* --- delete sets: low = order of coming, extra = clock and length ----------------------------- */
 
 /* Reads the delete set behind the structs, appends its ranges. Y_OK or the decoder's error. */
 int y_ds_read(struct y_dec *d, struct y_keys *ranges);
@@ -35,8 +33,7 @@ int y_ds_sort(struct y_keys *ranges, bool merge);
 /* Writes them as they stand, sorted before; v2, which cannot say them, without empty ranges. */
 void y_ds_write(struct y_enc *e, const struct y_keys *ranges);
 
-/* --- writing
- * ----------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 struct y_fragment {
     size_t at; /* where it begins in e.out, without its count */

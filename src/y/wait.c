@@ -12,8 +12,7 @@
  */
 #include "y/y_int.h"
 
-/* --- the heap -----------------------------------------------------------------------------------
- */
+/* --- the heap --------------------------------------------------------------------------------- */
 
 static int heap_room(struct y_client *c)
 {
@@ -62,8 +61,7 @@ static size_t cost(const struct y_waiting *w)
     return sizeof(*w) + w->bytes;
 }
 
-/* --- who waits for whom -------------------------------------------------------------------------
- */
+/* --- who waits for whom ----------------------------------------------------------------------- */
 
 static void work(struct ydoc *doc, uint32_t client)
 {
@@ -120,8 +118,7 @@ void y_wait_look(struct ydoc *doc, uint32_t client)
     }
 }
 
-/* --- structs ------------------------------------------------------------------------------------
- */
+/* --- structs ---------------------------------------------------------------------------------- */
 
 int y_wait_push(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len, const void *bytes,
                 size_t n)
@@ -134,7 +131,7 @@ int y_wait_push(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len,
     struct y_waiting *w = y_realloc(NULL, sizeof(*w) + n);
     if (!w)
         return Y_ERR_NOMEM;
-    *w = (struct y_waiting){NULL, clock, len, client, (uint32_t)n, doc->epoch};
+    *w = (struct y_waiting){NULL, clock, len, client, (uint32_t)n, doc->txn->epoch};
     memcpy(w->data, bytes, n);
     heap_push(c, w);
     doc->waiting_bytes += cost(w);
@@ -187,14 +184,13 @@ static int drain_client(struct ydoc *doc, uint32_t client)
     }
 }
 
-/* --- deletions ----------------------------------------------------------------------------------
- */
+/* --- deletions -------------------------------------------------------------------------------- */
 
 static void late_touch(struct ydoc *doc, struct y_client *c)
 {
-    if (c->late_epoch == doc->epoch)
+    if (c->late_epoch == doc->txn->epoch)
         return;
-    c->late_epoch = doc->epoch;
+    c->late_epoch = doc->txn->epoch;
     c->late_count = (uint32_t)c->late.count;
 }
 
@@ -225,9 +221,10 @@ int y_wait_delete(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t le
 /* Tries the deletions that wait for clients that came further. */
 static int drain_deletes(struct ydoc *doc)
 {
-    for (uint32_t k = doc->changed; k != Y_NOBODY; k = doc->clients[k].next_changed) {
+    for (uint32_t n = 0; n < doc->txn->change_count; n++) {
+        uint32_t k = doc->txn->changes[n].client;
         struct y_client *c = &doc->clients[k];
-        if (!c->late.count || c->before == c->state || c->late_before.list)
+        if (!c->late.count || doc->txn->changes[n].before == c->state || c->late_before.list)
             continue;
         late_touch(doc, c);
         doc->late_tried = true;
@@ -269,10 +266,9 @@ int y_wait_drain(struct ydoc *doc)
     return doc->waiting_deletes ? drain_deletes(doc) : Y_OK;
 }
 
-/* --- the end of a transaction -------------------------------------------------------------------
- */
+/* --- the end of a transaction ----------------------------------------------------------------- */
 
-void y_wait_commit(struct ydoc *doc)
+void y_wait_commit(struct ydoc *doc, const struct y_txn *t)
 {
     while (doc->popped) {
         struct y_waiting *w = doc->popped;
@@ -283,8 +279,8 @@ void y_wait_commit(struct ydoc *doc)
         doc->pushed = false;
         return;
     }
-    for (uint32_t k = doc->changed; k != Y_NOBODY; k = doc->clients[k].next_changed) {
-        struct y_client *c = &doc->clients[k];
+    for (uint32_t n = 0; n < t->change_count; n++) {
+        struct y_client *c = &doc->clients[t->changes[n].client];
         y_mem_free(c->late_before.list);
         c->late_before = (struct y_ranges){0};
     }
@@ -300,7 +296,7 @@ static void unpush(struct ydoc *doc, struct y_client *c)
     c->heap_count = 0;
     for (uint32_t i = 0; i < n; i++) {
         struct y_waiting *w = all[i];
-        if (w->epoch != doc->epoch) {
+        if (w->epoch != doc->txn->epoch) {
             heap_push(c, w);
             continue;
         }
@@ -318,7 +314,7 @@ void y_wait_rollback(struct ydoc *doc)
     while (doc->popped) {
         struct y_waiting *w = doc->popped;
         doc->popped = w->next;
-        if (w->epoch == doc->epoch) {
+        if (w->epoch == doc->txn->epoch) {
             y_mem_free(w);
             continue;
         }
@@ -335,7 +331,7 @@ void y_wait_rollback(struct ydoc *doc)
             c->late = c->late_before;
             c->late_before = (struct y_ranges){0};
         }
-        if (c->late_epoch == doc->epoch)
+        if (c->late_epoch == doc->txn->epoch)
             c->late.count = c->late_count;
         doc->waiting_bytes = doc->waiting_bytes - had * sizeof(struct y_range) +
                              c->late.count * sizeof(struct y_range);

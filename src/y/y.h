@@ -39,8 +39,7 @@ const char *y_strerror(int error);
  * at once. */
 void y_set_allocator(void *(*realloc_fn)(void *, size_t), void (*free_fn)(void *));
 
-/* --- bytes -------------------------------------------------------------------------------------
- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 /* A growing byte buffer; all zero is a valid empty one. Writers append. */
 struct ybuf {
@@ -85,8 +84,7 @@ const char *y_read_string(struct y_reader *r, size_t *len); /* validated UTF-8, 
 bool y_utf8_valid(const void *s, size_t len);
 bool y_json_valid(const void *s, size_t len);
 
-/* --- documents ---------------------------------------------------------------------------------
- */
+/* --- documents -------------------------------------------------------------------------------- */
 
 struct ydoc;
 
@@ -95,6 +93,7 @@ struct ydoc_opts {
     uint64_t client_id;       /* for edits made here; default: 1 */
     size_t max_pending_bytes; /* held updates that wait for missing ones; default 4 MiB */
     bool keep_deleted;        /* do not garbage-collect deleted content (Yjs's gc: false) */
+    bool utf8_offsets;        /* positions count UTF-8 bytes instead of UTF-16 units */
 };
 
 /* Owned by the caller; NULL when out of memory. `opts` may be NULL and is copied. */
@@ -142,8 +141,279 @@ int ydoc_map_string(const struct ydoc *doc, const char *name, const char *key, s
 int ydoc_map_set_string(struct ydoc *doc, const char *name, const char *key, const char *utf8,
                         size_t len, struct ybuf *update);
 
-/* --- updates without a document ------------------------------------------------------------------
- */
+/* --- shared types --------------------------------------------------------------------------------
+ *
+ *     struct y_type *text, *todo, *item;
+ *     ydoc_root(doc, "text", Y_REF_TEXT, &text);
+ *     ydoc_begin(doc, NULL);                                 one transaction around several edits
+ *     y_text_insert(text, 0, "hello", 5, NULL);
+ *     ydoc_root(doc, "todo", Y_REF_ARRAY, &todo);
+ *     y_list_insert_type(todo, 0, Y_REF_MAP, NULL, &item);
+ *     y_map_set(item, "done", 4, &(struct y_value){.kind = Y_VALUE_ANY, .bytes = {(uint8_t *)"\x79", 1}});
+ *     int error = ydoc_commit(doc);
+ *
+ * A y_type is borrowed from its document and valid until the end of the transaction that deletes it
+ * (of a document that keeps deleted content: until ydoc_free). An edit outside ydoc_begin() and
+ * ydoc_commit() is a transaction of its own.
+ *
+ * Positions and lengths count UTF-16 units, as Yjs does, or UTF-8 bytes if the document was made with
+ * `utf8_offsets`; of arrays and XML, values. A position inside a character of several units or bytes:
+ * UTF-16, between the halves of a pair, cuts it into two U+FFFD, as Yjs does; a UTF-8 one is
+ * Y_ERR_RANGE.
+ *
+ * Calls that read return what was there when they were called. Calls that edit return Y_OK or an error
+ * and then changed nothing, with one exception: when memory runs out inside a transaction of the
+ * caller's, everything since its ydoc_begin() is rolled back by its ydoc_commit(), which says so; edits
+ * in between fail with the same error. */
+
+struct y_type;
+
+/* yjs structs/ContentType.js `typeRefs`. */
+enum y_type_ref {
+    Y_REF_ARRAY = 0,
+    Y_REF_MAP = 1,
+    Y_REF_TEXT = 2,
+    Y_REF_XML_ELEMENT = 3,
+    Y_REF_XML_FRAGMENT = 4,
+    Y_REF_XML_HOOK = 5,
+    Y_REF_XML_TEXT = 6,
+    Y_REF_NONE = 255, /* a root that nobody has given a kind yet */
+};
+
+enum y_value_kind {
+    Y_VALUE_NONE = 0, /* there is none */
+    Y_VALUE_ANY, /* `bytes` is one lib0 any: undefined, null, a boolean, number, string, array, object */
+    Y_VALUE_JSON,   /* `bytes` is a JSON text, or `undefined`: what old versions of Yjs wrote */
+    Y_VALUE_STRING, /* `bytes` is UTF-8: text between other things, in a delta */
+    Y_VALUE_BINARY, /* `bytes` are they */
+    Y_VALUE_TYPE,   /* `type` */
+    Y_VALUE_DOC,    /* a subdocument: `bytes` its guid, `options` one any */
+};
+
+/* A value in a shared type. Slices and types are borrowed from the document: until its next change. */
+struct y_value {
+    enum y_value_kind kind;
+    struct y_slice bytes, options;
+    struct y_type *type;
+};
+
+/* Appends the value of a JSON text. Numbers are integers up to 31 bits (and -0), float32 if that is
+ * exact, else float64. Of equal keys the last counts, where the first stood; array indices stand
+ * first, ascending. Half a surrogate pair becomes U+FFFD. Y_ERR_MALFORMED (what y_json_valid
+ * refuses) or Y_ERR_NOMEM leave `out` as it was. */
+int y_any_from_json(const void *json, size_t len, struct ybuf *out);
+
+/* Appends the JSON text of one valid value. Undefined members are left out, undefined in arrays,
+ * NaN and infinities are null, bytes are {"0":1,...}. Where JSON.stringify gives no text at all
+ * this gives `undefined` for undefined and the decimal digits of a bigint. A member `__proto__` is
+ * left out: readAny loses it too. Y_ERR_MALFORMED if it is not one valid value, or Y_ERR_NOMEM;
+ * `out` as it was. */
+int y_any_to_json(const void *any, size_t len, struct ybuf *out);
+
+/* The root called `name` (NUL-terminated), made if it is not there, and given the kind `ref` if it has
+ * none yet (yjs doc.get). Y_ERR_TYPE if it is of another kind. Y_REF_NONE asks for none. */
+int ydoc_root(struct ydoc *doc, const char *name, enum y_type_ref ref, struct y_type **type);
+/* The roots in the order in which they came: NULL, then each; NULL after the last. */
+struct y_type *ydoc_next_root(const struct ydoc *doc, const struct y_type *after);
+
+enum y_type_ref y_type_ref(const struct y_type *t);
+struct ydoc *y_type_doc(const struct y_type *t);
+/* The name of a root, XmlElement or XmlHook; else empty. */
+struct y_slice y_type_name(const struct y_type *t);
+/* The type that it is in; NULL for a root. */
+struct y_type *y_type_parent(const struct y_type *t);
+/* Units of text, values of an array or XML, keys of a map. */
+uint64_t y_type_length(const struct y_type *t);
+/* What toJSON() gives, as JSON: a text's string, an array, an object, XML's string. */
+int y_type_json(const struct y_type *t, struct ybuf *out);
+/* An object with all roots (yjs doc.toJSON); roots without a kind are shown by what they hold: an array
+ * of their list, or an object of their keys. */
+int ydoc_json(const struct ydoc *doc, struct ybuf *out);
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+/* Begins a transaction, or joins the one that is under way. `origin` is for observers and undo
+ * managers, never dereferenced. */
+int ydoc_begin(struct ydoc *doc, const void *origin);
+/* Ends what the matching ydoc_begin() began; the outermost one collects, calls observers. An error of
+ * an edit in it that could not be undone alone is returned here, and all of it undone. */
+int ydoc_commit(struct ydoc *doc);
+/* Whether and what: of the transaction under way, or the one whose observers are being called. */
+const void *ydoc_origin(const struct ydoc *doc);
+bool ydoc_is_local(const struct ydoc *doc);
+
+/* --- lists: arrays, XML fragments and elements; also the embeds of text ----------------------- */
+
+/* Inserts n values before the one at `pos`: ANY, BINARY, DOC (whose options may be empty). */
+int y_list_insert(struct y_type *t, uint64_t pos, const struct y_value *values, size_t n);
+/* Inserts a new type; `name` for XmlElement and XmlHook (NUL-terminated), else NULL. */
+int y_list_insert_type(struct y_type *t, uint64_t pos, enum y_type_ref ref, const char *name,
+                       struct y_type **made);
+int y_list_delete(struct y_type *t, uint64_t pos, uint64_t len);
+/* Y_VALUE_NONE beyond the end. Of text: a string of one unit, an embed or a type. */
+struct y_value y_list_get(const struct y_type *t, uint64_t pos);
+/* Where a walk over a list is; zero is the beginning. Invalid after a change. */
+struct y_walk {
+    uint32_t item, at;
+};
+/* The next value; Y_VALUE_NONE after the last. */
+struct y_value y_list_next(const struct y_type *t, struct y_walk *walk);
+
+/* --- maps, and attributes of XML elements and texts ------------------------------------------- */
+
+int y_map_set(struct y_type *t, const void *key, size_t len, const struct y_value *value);
+int y_map_set_type(struct y_type *t, const void *key, size_t len, enum y_type_ref ref,
+                   const char *name, struct y_type **made);
+/* No error if there is none. */
+int y_map_delete(struct y_type *t, const void *key, size_t len);
+struct y_value y_map_get(const struct y_type *t, const void *key, size_t len);
+/* The next key, in the order in which keys came (JavaScript's Map); false after the last. */
+bool y_map_next(const struct y_type *t, struct y_walk *walk, struct y_slice *key,
+                struct y_value *value);
+
+/* --- text ------------------------------------------------------------------------------------- */
+
+/* Attributes are one any, an object, or NULL: an inserted text then takes those of its place. */
+int y_text_insert(struct y_type *t, uint64_t pos, const char *utf8, size_t len,
+                  const struct y_slice *attributes);
+int y_text_insert_embed(struct y_type *t, uint64_t pos, const struct y_value *embed,
+                        const struct y_slice *attributes);
+int y_text_insert_embed_type(struct y_type *t, uint64_t pos, enum y_type_ref ref, const char *name,
+                             const struct y_slice *attributes, struct y_type **made);
+int y_text_delete(struct y_type *t, uint64_t pos, uint64_t len);
+/* An attribute whose value is null is taken away. */
+int y_text_format(struct y_type *t, uint64_t pos, uint64_t len, const struct y_slice *attributes);
+/* Appends the text without embeds (YText.toString); of XML, the markup (YXmlText.toString). */
+int y_text_string(const struct y_type *t, struct ybuf *out);
+
+/* What changes, from the beginning: Quill's delta. */
+enum y_delta_kind { Y_DELTA_RETAIN, Y_DELTA_INSERT, Y_DELTA_DELETE };
+struct y_delta_op {
+    enum y_delta_kind kind;
+    uint64_t len;                 /* units, or values */
+    const struct y_value *values; /* inserted: text has one, a string, embed or type */
+    size_t count;
+    struct y_slice attributes; /* one any, an object; empty: none */
+};
+/* The whole text as insertions, as YText.toDelta(). `snapshot` (may be NULL) is an encoded snapshot: the
+ * text as it was then, which takes a document that keeps deleted content; with `previous` too, what
+ * changed in between has the attribute `ychange`. Free with y_delta_free(); slices are borrowed. */
+int y_text_delta(const struct y_type *t, const struct y_slice *snapshot,
+                 const struct y_slice *previous, struct y_delta_op **ops, size_t *n);
+void y_delta_free(struct y_delta_op *ops, size_t n);
+/* Applies insertions, retains and deletions (YText.applyDelta); `sanitize` leaves out a trailing newline,
+ * as Quill wants it, when set as in Yjs's default. */
+int y_text_apply_delta(struct y_type *t, const struct y_delta_op *ops, size_t n, bool sanitize);
+
+/* --- XML -------------------------------------------------------------------------------------- */
+
+/* Appends the markup of an element, fragment, text or hook (toString). */
+int y_xml_string(const struct y_type *t, struct ybuf *out);
+
+/* --- observing -------------------------------------------------------------------------------- */
+
+struct y_event;
+struct y_observer;
+
+/* Called after a transaction changed `t`, with the event of it; deep: or anything in it, with all events,
+ * the nearest to `t` first. Edits that an observer makes are a transaction of their own, which comes
+ * after. An observer lives until y_unobserve(), which may be called in the observer itself, or until its
+ * type is gone. NULL when out of memory. */
+struct y_observer *y_observe(struct y_type *t, void (*fn)(const struct y_event *event, void *udata),
+                             void *udata);
+struct y_observer *
+y_observe_deep(struct y_type *t,
+               void (*fn)(const struct y_event *const *events, size_t n, void *udata), void *udata);
+void y_unobserve(struct y_observer *o);
+
+/* Called with the update of each transaction that changed something, local or not (yjs doc.on('update')),
+ * after its observers. At most one for each format and document; fn NULL takes it away. */
+int ydoc_on_update(struct ydoc *doc, enum y_format format,
+                   void (*fn)(struct ydoc *doc, const uint8_t *update, size_t len,
+                              const void *origin, void *udata),
+                   void *udata);
+
+enum y_subdoc_change { Y_SUBDOC_ADDED, Y_SUBDOC_REMOVED, Y_SUBDOC_LOADED };
+/* Called for each subdocument that a transaction brought, took away, or that wants to be loaded. */
+int ydoc_on_subdoc(struct ydoc *doc,
+                   void (*fn)(struct ydoc *doc, enum y_subdoc_change change, struct y_slice guid,
+                              struct y_slice options, void *udata),
+                   void *udata);
+
+/* What an event tells; valid while the observer is called. */
+struct y_type *y_event_target(const struct y_event *e);
+/* The list's changes, in order (event.delta); *n 0 if only keys changed. Owned by the event. */
+int y_event_delta(const struct y_event *e, const struct y_delta_op **ops, size_t *n);
+enum y_key_action { Y_KEY_ADD, Y_KEY_UPDATE, Y_KEY_DELETE };
+struct y_key_change {
+    struct y_slice key;
+    enum y_key_action action;
+    struct y_value old; /* what it was; NONE if it was added */
+};
+int y_event_keys(const struct y_event *e, const struct y_key_change **keys, size_t *n);
+/* The way from the observed type to the target: keys, or positions where `key.p` is NULL. */
+struct y_path_step {
+    struct y_slice key;
+    uint64_t position;
+};
+int y_event_path(const struct y_event *e, const struct y_path_step **steps, size_t *n);
+/* {"path":[...],"delta":[...],"keys":{key:{"action":..,"oldValue":..}}}; types as toJSON. */
+int y_event_json(const struct y_event *e, struct ybuf *out);
+
+/* --- relative positions: places that stay where they are while others edit -------------------- */
+
+/* Appends Yjs's encoding (encodeRelativePosition) of the place before `pos` (assoc >= 0: it stays with
+ * what is right of it) or behind pos - 1 (assoc < 0). */
+int y_relative_position(const struct y_type *t, uint64_t pos, int assoc, struct ybuf *out);
+/* Where it is now. 1; 0 if what it stands on has not come yet or its type is gone. */
+int y_absolute_position(struct ydoc *doc, const void *relative, size_t len, struct y_type **t,
+                        uint64_t *pos, int *assoc);
+/* Yjs's JSON of a relative position, and back. */
+int y_relative_position_to_json(const void *relative, size_t len, struct ybuf *out);
+int y_relative_position_from_json(const void *json, size_t len, struct ybuf *out);
+
+/* --- snapshots: a document as it was (of documents that keep deleted content) ----------------- */
+
+/* Appends the snapshot of now (encodeSnapshot, encodeSnapshotV2). */
+int y_snapshot(const struct ydoc *doc, enum y_format format, struct ybuf *out);
+int y_snapshot_check(const void *snapshot, size_t len, enum y_format format);
+/* A document as it was at an (encoded v1) snapshot; `opts` as for ydoc_new. Y_ERR_TYPE if `doc` does not
+ * keep deleted content. */
+int ydoc_at_snapshot(const struct ydoc *doc, const void *snapshot, size_t len,
+                     const struct ydoc_opts *opts, struct ydoc **out);
+/* Whether the snapshot knows everything that the update has (snapshotContainsUpdate). 1, 0 or an error. */
+int y_snapshot_contains(const void *snapshot, size_t len, const void *update, size_t update_len);
+
+/* --- undo ------------------------------------------------------------------------------------- */
+
+struct y_undo;
+
+struct y_undo_opts {
+    uint64_t
+        capture_timeout; /* ms: edits closer than that are undone together; default 500; see `now` */
+    bool no_timeout;     /* capture_timeout 0: every transaction is undone alone */
+    uint64_t (*now)(void *udata); /* ms; NULL: only y_undo_stop() separates */
+    void *udata;
+    /* What is undone: transactions with one of these origins; none given: those whose origin is NULL. */
+    const void *const *origins;
+    size_t origin_count;
+    bool ignore_remote_map_changes; /* undo a key even if somebody else set it since */
+};
+/* Undoes what happens in `types` and all in them. Copies opts. NULL when out of memory. Free it before
+ * the document. */
+struct y_undo *y_undo_new(struct ydoc *doc, struct y_type *const *types, size_t n,
+                          const struct y_undo_opts *opts);
+void y_undo_free(struct y_undo *u);
+/* 1 if something was undone (redone), 0 if there was nothing, or an error. */
+int y_undo(struct y_undo *u);
+int y_redo(struct y_undo *u);
+size_t y_undo_depth(const struct y_undo *u);
+size_t y_redo_depth(const struct y_undo *u);
+/* The next edit is undone by itself. */
+void y_undo_stop(struct y_undo *u);
+void y_undo_clear(struct y_undo *u);
+
+/* --- updates without a document --------------------------------------------------------------- */
 
 /* 0 if the bytes are one well-formed v1 update, else negative. */
 int y_update_check(const void *update, size_t len);

@@ -63,8 +63,9 @@ struct y_seq {
     uint32_t type, key; /* key 0: the list */
     y_handle first, last;
     uint32_t units; /* countable and not deleted: UTF-16 units of text, values of arrays */
-    uint32_t bytes; /* UTF-8 bytes of its strings that are not deleted */
+    uint32_t bytes; /* the same, but strings count their UTF-8 bytes */
     uint32_t next;  /* of a map's entries, in order of coming */
+    uint32_t epoch; /* of the last transaction that noted a change of it */
     struct y_index *index;
     /* where the last local edit was: `cursor` begins at `cursor_units`, `cursor_bytes` */
     y_handle cursor;
@@ -83,9 +84,8 @@ struct y_type {
     uint8_t ref;                      /* enum y_type_ref */
     bool has_format;                  /* had a Y_FORMAT in it, ever */
     struct y_type *next_work;
-    uint32_t changed_epoch, changed_next; /* transaction: list of changed types */
-    uint32_t changed_keys;                /* head of doc->touched entries, +1 */
     struct y_observer *observers;
+    uint32_t mark; /* while observers are sorted out */
 };
 
 struct y_range {
@@ -121,9 +121,7 @@ struct y_client {
     uint32_t state; /* next clock */
     uint32_t block_count, block_cap, hint;
     struct y_block *blocks;
-    /* this transaction */
-    uint32_t epoch, before, next_changed;
-    struct y_ranges deleted;
+    uint32_t epoch, change; /* of the last transaction that changed it: index of its y_change */
     /* this update: 1 + its section, while something of it is left */
     uint32_t section;
     /* waiting: a heap by clock; deletions beyond state */
@@ -140,6 +138,36 @@ struct y_client {
 
 struct y_split {
     uint32_t client, clock;
+};
+
+/* What a transaction did to a client. */
+struct y_change {
+    uint32_t client, before, after; /* state; after is set at the end */
+    struct y_ranges deleted;        /* sorted at the end */
+};
+
+/* A chain that changed, of a type that was there before: an event is due. */
+struct y_touched {
+    uint32_t type, seq;
+};
+
+/* A transaction. One is under way at a time; those that observers make wait for the end of the one
+ * that is observed. Arrays are kept for the next one. */
+struct y_txn {
+    struct y_txn *next;
+    uint32_t epoch;
+    const void *origin;
+    bool local;
+    bool touched;         /* something was integrated or deleted */
+    bool cleanup_formats; /* a remote change of a text with formats (yjs _needFormattingCleanup) */
+    int error;            /* it will be rolled back */
+    struct y_change *changes;
+    uint32_t change_count, change_cap;
+    struct y_split *splits;
+    size_t split_count, split_cap;
+    struct y_touched *types;
+    size_t type_count, type_cap;
+    struct ybuf *out; /* wants the update */
 };
 
 #define Y_CHUNK 1024
@@ -169,14 +197,15 @@ struct ydoc {
     struct y_type **types;
     uint32_t type_count, type_cap, free_type;
     struct y_type roots;
-    /* transaction */
+    /* transactions */
+    struct y_txn *txn, first_txn, *queue; /* under way; the usual one; to be cleaned up after it */
     uint32_t epoch, depth, stamp;
-    uint32_t changed; /* clients, by next_changed */
-    int error;        /* of the transaction: it will be rolled back */
-    bool touched;     /* something was integrated or deleted */
-    bool local;
-    struct y_split *splits;
-    size_t split_count, split_cap;
+    bool cleaning;
+    bool calling; /* observers */
+    const struct y_txn *observing;
+    bool touched;      /* the last transaction changed something */
+    uint32_t observed; /* how many want to know what changed: observers, undo managers, listeners */
+    struct y_hooks *hooks;
     /* waiting */
     uint32_t work;
     struct y_waiting *popped;
@@ -192,8 +221,7 @@ struct y_name {
     uint32_t len, hash;
 };
 
-/* --- store.c: clients, structs by clock, items, content -----------------------------------------
- */
+/* --- store.c: clients, structs by clock, items, content --------------------------------------- */
 
 uint32_t y_client_find(const struct ydoc *doc, uint64_t id);      /* Y_NOBODY */
 int y_client_of(struct ydoc *doc, uint64_t id, uint32_t *client); /* makes it */
@@ -244,8 +272,7 @@ int y_string_out(const struct ydoc *doc, const struct y_item *it, uint32_t from,
  * the offset is. */
 size_t y_utf16_offset(const uint8_t *s, size_t bytes, uint32_t at, bool *inside);
 
-/* --- struct.c: splitting and merging ------------------------------------------------------------
- */
+/* --- struct.c: splitting and merging ---------------------------------------------------------- */
 
 /* Cuts off what is from `at` (of its own clocks) on; the right part. Needs one reserved item. 0:
  * out of memory, nothing changed. */
@@ -259,8 +286,7 @@ y_handle y_clean_start(struct ydoc *doc, struct y_id id);
 uint32_t y_merge_left(struct ydoc *doc, struct y_client *c, struct y_at *at);
 int y_note_split(struct ydoc *doc, uint32_t client, uint32_t clock);
 
-/* --- chain.c: names, chains, types ---------------------------------------------------------------
- */
+/* --- chain.c: names, chains, types ------------------------------------------------------------ */
 
 int y_name_of(struct ydoc *doc, const void *s, size_t len, uint32_t *name); /* makes it */
 uint32_t y_name_find(const struct ydoc *doc, const void *s, size_t len);    /* 0 */
@@ -278,8 +304,7 @@ static inline struct y_type *y_seq_type(const struct ydoc *doc, uint32_t seq)
     return doc->types[doc->seqs[seq].type];
 }
 
-/* --- index.c: positions --------------------------------------------------------------------------
- */
+/* --- index.c: positions ----------------------------------------------------------------------- */
 
 int y_index_build(struct ydoc *doc, struct y_seq *s);
 void y_index_drop(struct ydoc *doc, struct y_seq *s);
@@ -309,7 +334,7 @@ static inline uint32_t y_units(const struct y_item *it)
 }
 static inline uint32_t y_visible_bytes(const struct y_item *it)
 {
-    return (it->flags & Y_DEAD) || it->kind != Y_STRING ? 0 : it->bytes;
+    return it->kind == Y_STRING && !(it->flags & Y_DEAD) ? it->bytes : y_units(it);
 }
 
 /* --- integrate.c
@@ -325,8 +350,31 @@ int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s);
  * and the transaction. Needs y_append_room(); `type` of Y_TYPE. */
 int y_link(struct ydoc *doc, y_handle h, struct y_type *type);
 
-/* --- wait.c
- * --------------------------------------------------------------------------------------- */
+/* --- observe.c -------------------------------------------------------------------------------- */
+
+/* Who wants to know what happens in a document. */
+struct y_hooks {
+    struct {
+        void (*fn)(struct ydoc *doc, const uint8_t *update, size_t len, const void *origin,
+                   void *udata);
+        void *udata;
+    } update[2]; /* by format */
+    void (*subdoc)(struct ydoc *doc, enum y_subdoc_change change, struct y_slice guid,
+                   struct y_slice options, void *udata);
+    void *subdoc_udata;
+    struct y_undo **undos;
+    size_t undo_count, undo_cap;
+};
+struct y_hooks *y_hooks_of(struct ydoc *doc); /* made when there are none; NULL: out of memory */
+
+/* Calls the observers of a transaction that ended, and whoever else wants to know. */
+void y_observers_call(struct ydoc *doc, struct y_txn *t);
+/* The update listeners, after collecting and merging. */
+void y_listeners_call(struct ydoc *doc, struct y_txn *t);
+void y_observers_free(struct y_type *t);
+void y_hooks_free(struct ydoc *doc);
+
+/* --- wait.c ----------------------------------------------------------------------------------- */
 
 int y_wait_push(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len, const void *bytes,
                 size_t n);
@@ -336,34 +384,120 @@ int y_wait_drain(struct ydoc *doc);
 /* The client came further: what waits in it or for it may go on. */
 void y_wait_look(struct ydoc *doc, uint32_t client);
 void y_wait_rollback(struct ydoc *doc);
-void y_wait_commit(struct ydoc *doc);
+void y_wait_commit(struct ydoc *doc, const struct y_txn *t);
 void y_wait_free(struct y_client *c);
 
-/* --- transaction.c ------------------------------------------------------------------------------
- */
+/* --- transaction.c ---------------------------------------------------------------------------- */
 
-void y_begin(struct ydoc *doc);
-/* Ends it: collects, merges. Rolls back instead if doc->error is set, and returns that. */
-int y_end(struct ydoc *doc);
-void y_touch(struct ydoc *doc, uint32_t client);
+int y_begin(struct ydoc *doc, const void *origin, bool local);
+/* Ends it: observers, collecting, merging. Rolls back instead if the transaction has an error, and
+ * returns that. `error` of the last step, or Y_OK, is noted first. */
+int y_end(struct ydoc *doc, int error);
+/* Room in the transaction under way for every client there is: y_touch() cannot fail. */
+int y_txn_room(struct ydoc *doc);
+void y_txns_free(struct ydoc *doc);
+/* The client's change in the transaction under way. */
+struct y_change *y_touch(struct ydoc *doc, uint32_t client);
+/* What the transaction did to a client; NULL: nothing. */
+const struct y_change *y_change_of(const struct ydoc *doc, const struct y_txn *t, uint32_t client);
+/* Whether the transaction brought, deleted the item (yjs YEvent `adds`, `deletes`). */
+bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
+bool y_txn_deletes(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
 int y_delete(struct ydoc *doc, y_handle h);
 int y_delete_range(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t end);
+/* An item of the chain changed: an event may be due (yjs addChangedTypeToTransaction). */
+int y_changed(struct ydoc *doc, uint32_t seq);
 
 int y_ranges_add(struct y_ranges *r, uint32_t clock, uint32_t len);
 int y_ranges_room(struct y_ranges *r);
 void y_ranges_sort(struct y_ranges *r);
 
-/* --- text.c
- * ---------------------------------------------------------------------------------------- */
+/* --- edit.c: what all local edits are made of ------------------------------------------------- */
+
+/* A place between two items. */
+struct y_spot {
+    y_handle left, right;
+    uint32_t units, bytes; /* before it */
+};
+
+/* The spot right behind unit (or UTF-8 byte, if positions count those) pos - 1, whose item is cut;
+ * deleted items and formats that follow stay to its right. Y_ERR_RANGE beyond the end or inside a
+ * character, Y_ERR_NOMEM. Remembers it as the chain's cursor. */
+int y_seek(struct ydoc *doc, uint32_t seq, uint64_t pos, struct y_spot *at);
+/* The item that unit pos - 1 is in (pos > 0), uncut, and what is before that item. */
+y_handle y_locate(struct ydoc *doc, struct y_seq *s, uint64_t pos, bool by_bytes, uint32_t *units,
+                  uint32_t *bytes);
+/* Whether positions in this type count bytes. */
+bool y_by_bytes(const struct y_type *t);
+/* Moves the spot over its right item. */
+void y_step(const struct ydoc *doc, struct y_spot *at);
+/* Our own client. */
+int y_self(struct ydoc *doc, uint32_t *client);
+/* Integrates a new item of ours at a spot, which then is behind it. `type`: of Y_TYPE, freed on
+ * error. */
+int y_insert_item(struct ydoc *doc, uint32_t seq, struct y_spot *at, uint8_t kind, uint32_t len,
+                  const void *data, size_t n, struct y_type *type);
+/* The same for text, valid and not empty; grows the item on the left where that is what the end of
+ * the transaction would come to. */
+int y_insert_string(struct ydoc *doc, uint32_t seq, struct y_spot *at, const void *utf8, size_t len,
+                    uint32_t units);
+/* Deletes `units` countable units from a spot on, which moves behind them. */
+int y_delete_units(struct ydoc *doc, struct y_spot *at, uint64_t units);
+/* Content of a value that a list or map takes: kind of item and data, appended to `out`. */
+int y_value_content(const struct y_value *v, uint8_t *kind, struct ybuf *out);
+/* The value with index `at` of a countable item. */
+struct y_value y_item_value(const struct ydoc *doc, const struct y_item *it, uint32_t at);
+/* A type that is in no chain yet; ref and name as in y_list_insert_type. */
+int y_type_make(struct ydoc *doc, enum y_type_ref ref, const char *name, struct y_type **made);
+
+/* --- text.c ----------------------------------------------------------------------------------- */
 
 /* Deletes the last `units` clocks of a string by moving the boundary to what was deleted behind it
  * before; false if it is not that simple. */
 bool y_shrink(struct ydoc *doc, uint32_t client, struct y_at at, uint32_t units);
 
-/* --- encode.c
- * ------------------------------------------------------------------------------------- */
+/* --- format.c: text with formats -------------------------------------------------------------- */
 
-int y_encode_transaction(struct ydoc *doc, enum y_format format, struct ybuf *out);
+/* Inserts an item (kind Y_STRING, Y_EMBED, Y_TYPE) with attributes; Y_TYPE frees `type` on error. */
+int y_format_insert(struct y_type *t, uint64_t pos, uint8_t kind, const void *data, size_t n,
+                    uint32_t units, struct y_type *type, const struct y_slice *attributes);
+int y_format_delete(struct y_type *t, uint64_t pos, uint64_t len);
+/* Takes away formats that a remote transaction made superfluous, in a transaction of its own (yjs
+ * cleanupYTextAfterTransaction). */
+int y_format_cleanup(struct ydoc *doc, const struct y_txn *t);
+/* The delta of a text's event (yjs YTextEvent): fills e->ops, e->op_count. */
+int y_text_event_delta(struct y_event *e);
+
+/* --- event.c ---------------------------------------------------------------------------------- */
+
+/* What happened to a type in a transaction. Deltas and keys are made when they are asked for. */
+struct y_event {
+    struct ydoc *doc;
+    const struct y_txn *txn;
+    struct y_type *target, *current; /* what changed; what is observed */
+    bool list_changed;
+    struct y_delta_op *ops;
+    size_t op_count;
+    struct y_key_change *keys;
+    size_t key_count;
+    struct y_path_step *path;
+    size_t path_count;
+    const struct y_type *path_from; /* what `path` begins at */
+    bool has_ops, has_keys;
+    struct ybuf scratch; /* that they borrow from */
+};
+void y_event_release(struct y_event *e);
+
+/* --- undo.c ----------------------------------------------------------------------------------- */
+
+/* After the observers of a transaction (yjs 'afterTransaction'). */
+void y_undo_after(struct y_undo *u, struct y_txn *t);
+
+/* --- encode.c --------------------------------------------------------------------------------- */
+
+int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format format,
+                         struct ybuf *out);
+
 /* An integrated item as the codec's struct; borrowed from the document. */
 void y_struct_of(const struct ydoc *doc, const struct y_item *it, struct y_struct *s);
 

@@ -121,8 +121,7 @@ static void finish(void)
     net_loop_free(srv.loop);
 }
 
-/* --- the other side ------------------------------------------------------------------------------
- */
+/* --- the other side --------------------------------------------------------------------------- */
 
 static int dial(int receive_buffer)
 {
@@ -405,7 +404,7 @@ TEST(conn_continue_is_said_once_when_asked)
     finish();
 }
 
-/* --- deadlines and limits --- */
+/* --- deadlines and limits --------------------------------------------------------------------- */
 
 TEST(conn_slow_loris_gets_408)
 {
@@ -508,7 +507,7 @@ TEST(conn_limits_of_connections)
     finish();
 }
 
-/* --- WebSocket --- */
+/* --- WebSocket -------------------------------------------------------------------------------- */
 
 TEST(conn_websocket_echo_and_close)
 {
