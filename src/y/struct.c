@@ -91,11 +91,20 @@ static int cut_content(struct ydoc *doc, struct y_item *it, uint32_t at, struct 
 
 y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at)
 {
+    const struct y_item *it = y_item(doc, h);
+    if (y_note_split(doc, it->client, it->clock + at) < 0)
+        return 0;
+    y_handle right = y_cut(doc, h, at);
+    if (!right)
+        doc->txn->split_count--;
+    return right;
+}
+
+y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at)
+{
     struct y_item *it = y_item(doc, h);
     struct y_client *c = &doc->clients[it->client];
     struct y_at place = y_find(c, it->clock);
-    if (y_note_split(doc, it->client, it->clock + at) < 0)
-        return 0;
     struct y_seq *s = &doc->seqs[it->seq];
     uint32_t bytes = y_visible_bytes(it);
     y_handle rh = y_item_new(doc);
@@ -131,7 +140,6 @@ y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at)
         y_index_split(doc, s, h, rh);
     return rh;
 fail:
-    doc->txn->split_count--;
     y_item_free(doc, rh);
     return 0;
 }
@@ -154,19 +162,6 @@ y_handle y_clean_start(struct ydoc *doc, struct y_id id)
 }
 
 /* --- merging ---------------------------------------------------------------------------------- */
-
-static bool mergeable(const struct y_item *left, y_handle rh, const struct y_item *right)
-{
-    if (left->kind != right->kind || ((left->flags ^ right->flags) & Y_DEAD))
-        return false;
-    if (left->kind == Y_GC)
-        return true;
-    return (left->kind == Y_STRING || left->kind == Y_DELETED || left->kind == Y_ANY ||
-            left->kind == Y_JSON) &&
-           left->right == rh && y_same_id(right->origin, y_last_id(left)) &&
-           y_same_id(left->right_origin, right->right_origin) &&
-           !((left->flags | right->flags) & Y_REDONE);
-}
 
 /* Brings the contents of `n` items that follow each other, the last at `at`, together in the first.
  * Where they lie side by side in the pool nothing moves. */
@@ -228,7 +223,7 @@ uint32_t y_merge_left(struct ydoc *doc, struct y_client *c, struct y_at *place)
     y_handle rh = y_at_entry(c, at)->item, last = rh;
     while (y_at_prev(&left_at, c)) {
         y_handle lh = y_at_entry(c, left_at)->item;
-        if (!mergeable(y_item(doc, lh), rh, y_item(doc, rh)))
+        if (!y_mergeable(y_item(doc, lh), rh, y_item(doc, rh)))
             break;
         first = left_at;
         rh = lh;
