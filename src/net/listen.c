@@ -63,7 +63,7 @@ static void allow_files(struct net_limits *l)
         return;
     l->max_connections =
         r.rlim_cur > 2 * OTHER_FILES ? (size_t)r.rlim_cur - OTHER_FILES : (size_t)r.rlim_cur / 2;
-    log_warn("fewer connections than configured: the limit of open files (ulimit -n) is lower",
+    log_info("fewer connections than configured: the limit of open files (ulimit -n) is lower",
              LOG_INT("files", r.rlim_cur), LOG_INT("max_connections", l->max_connections));
 }
 
@@ -207,7 +207,6 @@ struct net_server *net_server_new(struct net_loop *loop, const char *host, uint1
     s->loop = loop;
     s->handler = *handler;
     set_limits(s, limits);
-    allow_files(&s->limits);
     list_init(&s->conns);
     list_init(&s->dirty);
     list_init(&s->paused);
@@ -219,6 +218,7 @@ struct net_server *net_server_new(struct net_loop *loop, const char *host, uint1
         net_server_free(s);
         return NULL;
     }
+    allow_files(&s->limits);
     uint32_t shortest = TICK_MAX_MS * 4;
     for (int k = WAIT_REQUEST; k < WAIT_KINDS; k++)
         if (s->wait_ms[k] < shortest)

@@ -5,6 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import net from 'node:net'
+import { after } from 'node:test'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,6 +20,11 @@ const folders = new Set()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+// A test that failed may have left anything open: the file ends all the same.
+if (process.env.NODE_TEST_CONTEXT) after(() => {
+  for (const child of running) child.kill('SIGKILL')
+  setTimeout(() => process.exit(), 3000).unref()
 })
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 
