@@ -530,7 +530,7 @@ async function upgradeStatus (target, headers) {
   const socket = new WebSocket(`${target.ws}/origins`, { headers })
   const status = await new Promise(resolve => {
     socket.on('open', () => resolve(101))
-    socket.on('unexpected-response', (request, response) => resolve(response.statusCode))
+    socket.on('unexpected-response', (request, response) => { resolve(response.statusCode); response.destroy() })
     socket.on('error', resolve)
   })
   socket.terminate()
