@@ -21,11 +21,14 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
-// A test that failed may have left anything open: the file ends all the same.
-if (process.env.NODE_TEST_CONTEXT) after(() => {
-  for (const child of running) child.kill('SIGKILL')
-  setTimeout(() => process.exit(), 3000).unref()
-})
+// A test that failed may have left anything open: the file ends all the same. Who leaves something open
+// without a failure is told.
+if (process.env.NODE_TEST_CONTEXT) {
+  after(() => setTimeout(() => {
+    console.error('still open after the last test:', process.getActiveResourcesInfo?.())
+    process.exit(process.exitCode ?? 1)
+  }, 20000).unref())
+}
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 
 export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))

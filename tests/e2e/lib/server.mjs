@@ -13,11 +13,14 @@ export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 const children = new Set()
 process.on('exit', () => { for (const c of children) c.kill('SIGKILL') })
-// A test that failed may have left anything open: the file ends all the same.
-if (process.env.NODE_TEST_CONTEXT) after(() => {
-  for (const c of children) c.kill('SIGKILL')
-  setTimeout(() => process.exit(), 3000).unref()
-})
+// A test that failed may have left anything open: the file ends all the same. Who leaves something open
+// without a failure is told.
+if (process.env.NODE_TEST_CONTEXT) {
+  after(() => setTimeout(() => {
+    console.error('still open after the last test:', process.getActiveResourcesInfo?.())
+    process.exit(process.exitCode ?? 1)
+  }, 20000).unref())
+}
 
 export function temporary () {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'bytecrowds-test-'))
