@@ -20,6 +20,9 @@
 /* Messages of one client that wait while its room is loaded. */
 #define EARLY_MAX (256 * 1024)
 #define OUT_KEEP (64 * 1024)
+/* Messages of one frame. Clients send one; 16 MiB of the smallest, each with its answer, would keep
+ * everybody else waiting for seconds. */
+#define FRAME_MESSAGES 1000
 
 struct room *room_open(struct server *s, const char *name)
 {
@@ -325,7 +328,11 @@ void room_message(struct client *c, const uint8_t *data, size_t len)
         return;
     }
     /* What is asked behind the answer that was too much is not answered at all. */
-    while (c->room && len && conn_is_open(c->conn)) {
+    for (int n = 0; c->room && len && conn_is_open(c->conn); n++) {
+        if (n == FRAME_MESSAGES) {
+            cut_off(c, WS_POLICY, "too many messages in one frame");
+            return;
+        }
         if (proto_next(&data, &len, &m, &reason) < 0) {
             cut_off(c, WS_BAD_PAYLOAD, reason);
             return;
