@@ -110,11 +110,12 @@ $(B)/fuzz-%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(MODE)),,$(B)/tests/fuzz/re
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ $(PKG_LIBS) -lpthread -lm -o $@
 
-# The drivers of tests/<folder>/oracle/run.mjs.
+# The drivers of the scripts in tests/<folder>/oracle/.
 $(B)/y-oracle $(B)/net-oracle: $(B)/%-oracle: $(B)/tests/%/oracle/driver.o
-$(B)/y-oracle: $(LIBS_y)
+$(B)/y-updates-oracle: $(B)/tests/y/oracle/updates_driver.o
+$(B)/y-oracle $(B)/y-updates-oracle: $(LIBS_y)
 $(B)/net-oracle: $(LIBS_net)
-$(B)/y-oracle $(B)/net-oracle:
+$(B)/y-oracle $(B)/y-updates-oracle $(B)/net-oracle:
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ $(if $(findstring net,$@),$(PKG_LIBS)) -o $@
 

@@ -1,331 +1,372 @@
 /*
- * Writing v1 updates and state vectors (yjs encoding.js `writeClientsStructs`, Item.js `write`,
- * DeleteSet.js). Clients are written highest id first. What waits is written behind a Skip over the
- * gap.
+ * Writing a document (yjs encoding.js `writeClientsStructs`, DeleteSet.js): clients highest id
+ * first, then the delete set. What waits is written behind a Skip over the gap.
  */
 #include "y/y_int.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-struct out {
-    struct ybuf *b;
-    int error;
-};
-
-static void put(struct out *o, const void *p, size_t n)
+void y_struct_of(const struct ydoc *doc, const struct y_item *it, struct y_struct *s)
 {
-    if (!o->error)
-        o->error = ybuf_append(o->b, p, n);
-}
-
-static void put_u8(struct out *o, uint8_t n)
-{
-    put(o, &n, 1);
-}
-
-static void put_uint(struct out *o, uint64_t n)
-{
-    if (!o->error)
-        o->error = y_write_varuint(o->b, n);
-}
-
-static void put_string(struct out *o, const char *s, size_t len)
-{
-    put_uint(o, len);
-    put(o, s, len);
-}
-
-static void put_id(struct out *o, struct y_id id)
-{
-    put_uint(o, id.client->id);
-    put_uint(o, id.clock);
-}
-
-/* --- one struct ----------------------------------------------------------------------------------
- */
-
-static void put_parent(struct out *o, const struct y_item *it)
-{
-    if (it->parent_id.client || it->parent->owner) {
-        put_uint(o, 0);
-        put_id(o, it->parent_id.client
-                      ? it->parent_id
-                      : (struct y_id){it->parent->owner->client, it->parent->owner->clock});
-    } else {
-        put_uint(o, 1);
-        put_string(o, it->parent->name->s, it->parent->name->len);
-    }
-    if (it->key)
-        put_string(o, it->key->s, it->key->len);
-}
-
-static void put_content(struct out *o, const struct y_item *it)
-{
-    if (it->kind == Y_DELETED || it->kind == Y_JSON || it->kind == Y_ANY)
-        put_uint(o, it->len);
-    else if (it->kind == Y_STRING)
-        put_uint(o, it->bytes);
-    put(o, it->data, it->bytes);
-}
-
-static void put_struct(struct out *o, const struct y_item *it, uint32_t offset)
-{
-    struct y_item part = *it;
-    if (it->kind == Y_GC) {
-        put_u8(o, Y_GC);
-        put_uint(o, it->len - offset);
+    s->kind = it->kind;
+    s->info = 0;
+    s->parent_kind = Y_PARENT_COPIED;
+    s->clock = it->clock;
+    s->len = it->len;
+    s->data = (struct y_slice){doc->pool + it->off, it->bytes};
+    if (it->kind == Y_GC)
         return;
+    if (it->origin.client != Y_NOBODY) {
+        s->info |= Y_HAS_ORIGIN;
+        s->origin = (struct y_rid){doc->clients[it->origin.client].id, it->origin.clock};
     }
-    if (offset) {
-        /* A copy of the rest; the item itself stays whole. */
-        part.data = y_grow(NULL, it->bytes);
-        part.cap = it->bytes;
-        if (it->bytes)
-            memcpy(part.data, it->data, it->bytes);
-        y_trim_front(&part, offset);
-        part.origin = (struct y_id){it->client, part.clock - 1};
+    if (it->right_origin.client != Y_NOBODY) {
+        s->info |= Y_HAS_RIGHT;
+        s->right = (struct y_rid){doc->clients[it->right_origin.client].id, it->right_origin.clock};
     }
-    put_u8(o, (uint8_t)(part.kind | (part.origin.client ? 0x80 : 0) |
-                        (part.right_origin.client ? 0x40 : 0) | (part.key ? 0x20 : 0)));
-    if (part.origin.client)
-        put_id(o, part.origin);
-    if (part.right_origin.client)
-        put_id(o, part.right_origin);
-    if (!part.origin.client && !part.right_origin.client)
-        put_parent(o, &part);
-    put_content(o, &part);
-    if (offset)
-        free(part.data);
+    const struct y_seq *seq = &doc->seqs[it->seq];
+    if (seq->key) {
+        s->info |= Y_HAS_KEY;
+        s->key = (struct y_slice){doc->names[seq->key].s, doc->names[seq->key].len};
+    }
+    if (!(s->info & (Y_HAS_ORIGIN | Y_HAS_RIGHT))) {
+        const struct y_type *t = doc->types[seq->type];
+        if (t->item) {
+            const struct y_item *owner = y_item(doc, t->item);
+            s->parent_kind = Y_PARENT_ID;
+            s->parent = (struct y_rid){doc->clients[owner->client].id, owner->clock};
+        } else {
+            s->parent_kind = Y_PARENT_ROOT;
+            s->root = (struct y_slice){doc->names[t->name].s, doc->names[t->name].len};
+        }
+    }
+    if (it->kind == Y_TYPE) {
+        const struct y_type *t = doc->types[it->off];
+        s->type_ref = t->ref;
+        s->data = t->name ? (struct y_slice){doc->names[t->name].s, doc->names[t->name].len}
+                          : (struct y_slice){NULL, 0};
+    }
 }
 
-/* --- clients -------------------------------------------------------------------------------------
+/* --- what waits ---------------------------------------------------------------------------------
  */
 
-static int highest_first(const void *a, const void *b)
+static int waiting_order(const void *a, const void *b)
 {
-    uint64_t x = (*(struct y_client *const *)a)->id, y = (*(struct y_client *const *)b)->id;
-    return (x < y) - (x > y);
-}
-
-static struct y_client **sorted(const struct ydoc *doc)
-{
-    struct y_client **list = y_grow(NULL, (doc->client_count + 1) * sizeof(*list));
-    if (doc->client_count)
-        memcpy(list, doc->all, doc->client_count * sizeof(*list));
-    qsort(list, doc->client_count, sizeof(*list), highest_first);
-    return list;
-}
-
-static int item_by_clock(const void *a, const void *b)
-{
-    const struct y_item *x = *(struct y_item *const *)a, *y = *(struct y_item *const *)b;
+    const struct y_waiting *x = *(struct y_waiting *const *)a, *y = *(struct y_waiting *const *)b;
     if (x->clock != y->clock)
         return x->clock < y->clock ? -1 : 1;
     return (x->len < y->len) - (x->len > y->len);
 }
 
-/* The waiting structs in order, without what is known or said twice. Owned by the caller. */
-static struct y_item **waiting(const struct y_client *c, size_t *count)
+/* The structs that wait beyond `clock`, in order, without what another one says too. Owned by the
+ * caller; NULL with *count 0 if there are none. */
+static int waiting_of(const struct y_client *c, uint32_t clock, struct y_waiting ***result,
+                      uint32_t *count)
 {
-    struct y_item **list = y_grow(NULL, (c->heap_count + 1) * sizeof(*list));
-    uint32_t end = 0;
+    *result = NULL;
     *count = 0;
-    if (c->heap_count)
-        memcpy(list, c->heap, c->heap_count * sizeof(*list));
-    qsort(list, c->heap_count, sizeof(*list), item_by_clock);
-    for (size_t i = 0; i < c->heap_count; i++) {
-        if (y_end_of(list[i]) <= end)
+    if (!c->heap_count)
+        return Y_OK;
+    struct y_waiting **list = y_realloc(NULL, c->heap_count * sizeof(*list));
+    if (!list)
+        return Y_ERR_NOMEM;
+    memcpy(list, c->heap, c->heap_count * sizeof(*list));
+    qsort(list, c->heap_count, sizeof(*list), waiting_order);
+    uint32_t n = 0, end = clock;
+    for (uint32_t i = 0; i < c->heap_count; i++) {
+        if (list[i]->clock + list[i]->len <= end)
             continue;
-        end = y_end_of(list[i]);
-        list[(*count)++] = list[i];
+        end = list[i]->clock + list[i]->len;
+        list[n++] = list[i];
     }
-    return list;
+    *result = list;
+    *count = n;
+    return Y_OK;
 }
 
-/* Structs from `clock` on. False if there are none. */
-static bool put_client(struct out *o, struct y_client *c, uint32_t clock)
+static void put_waiting(struct y_enc *e, const struct y_client *c, const struct y_waiting *w,
+                        uint32_t offset)
 {
-    size_t first = clock < c->state ? y_find(c, clock) : c->count, n = c->count - first, waits,
-           from = 0;
-    struct y_item **list = waiting(c, &waits);
-    uint32_t end = c->state > clock ? c->state : clock;
-    while (from < waits && y_end_of(list[from]) <= end)
-        from++;
-    for (size_t i = from, at = end; i < waits; at = y_end_of(list[i++]))
-        n += 1 + (list[i]->clock > at);
-    /* A waiting struct right at the beginning needs no Skip before it. */
-    bool bare = first == c->count && from < waits && list[from]->clock > end;
-    if (bare)
-        n--;
-    if (!n) {
-        free(list);
-        return false;
-    }
-    uint32_t begin = first < c->count ? clock : bare ? list[from]->clock : end;
-    put_uint(o, n);
-    put_uint(o, c->id);
-    put_uint(o, begin);
-    for (size_t i = first; i < c->count; i++)
-        put_struct(o, c->structs[i], i == first ? clock - c->structs[i]->clock : 0);
-    if (bare)
-        end = begin;
-    for (size_t i = from; i < waits; i++) {
-        if (list[i]->clock > end) {
-            put_u8(o, Y_SKIP);
-            put_uint(o, list[i]->clock - end);
-            end = list[i]->clock;
-        }
-        put_struct(o, list[i], end - list[i]->clock);
-        end = y_end_of(list[i]);
-    }
-    free(list);
-    return true;
+    struct y_dec d;
+    struct y_struct s;
+    y_dec_init(&d, w->data, w->bytes, Y_V1);
+    if (y_dec_struct(&d, c->id, w->clock, &s))
+        y_enc_struct(e, c->id, &s, offset);
+    int error = y_dec_end(&d);
+    if (error && !e->error)
+        e->error = error;
 }
 
-static void deleted_ranges(const struct y_client *c, struct y_ranges *r)
-{
-    r->count = 0;
-    for (size_t i = 0; i < c->count; i++)
-        if (c->structs[i]->deleted)
-            y_ranges_add(r, c->structs[i]->clock, c->structs[i]->len);
-    for (size_t i = 0; i < c->pending_deletes.count; i++)
-        y_ranges_add(r, c->pending_deletes.list[i].clock, c->pending_deletes.list[i].len);
-    if (c->pending_deletes.count)
-        y_ranges_sort(r);
-}
+/* --- a client -----------------------------------------------------------------------------------
+ */
 
-static void put_ranges(struct out *o, const struct y_client *c, const struct y_ranges *r)
-{
-    put_uint(o, c->id);
-    put_uint(o, r->count);
-    for (size_t i = 0; i < r->count; i++) {
-        put_uint(o, r->list[i].clock);
-        put_uint(o, r->list[i].len);
-    }
-}
-
-/* Counts come first on the wire and last in the making: the parts are put together at the end. */
-static int finish(struct out *o, uint64_t count, struct ybuf *part)
-{
-    int error = o->error;
-    if (!error)
-        error = y_write_varuint(part, count);
-    if (!error)
-        error = ybuf_append(part, o->b->data, o->b->len);
-    o->b->len = 0;
-    return error;
-}
-
-static int put_delete_set(const struct ydoc *doc, struct y_client **list, struct out *o,
-                          struct ybuf *whole)
-{
-    struct y_ranges r = {0};
-    uint64_t clients = 0;
-    for (size_t i = 0; i < doc->client_count; i++) {
-        deleted_ranges(list[i], &r);
-        if (!r.count)
-            continue;
-        put_ranges(o, list[i], &r);
-        clients++;
-    }
-    free(r.list);
-    return finish(o, clients, whole);
-}
-
-struct known {
-    uint64_t id;
-    uint32_t clock;
+struct part {
+    uint32_t clock;            /* from here on */
+    struct y_at at;            /* the first struct; of `structs` */
+    uint32_t structs, waiting; /* how many */
+    bool bare;                 /* no struct, and what waits begins beyond: no Skip before it */
+    uint32_t total;            /* structs on the wire, Skips too */
+    struct y_waiting **list;
 };
 
-static int known_order(const void *a, const void *b)
+static int plan_client(struct y_client *c, uint32_t clock, bool with_waiting, struct part *p)
 {
-    uint64_t x = ((const struct known *)a)->id, y = ((const struct known *)b)->id;
-    return (x > y) - (x < y);
-}
-
-/* The state vector as a sorted table, so that a long one costs no more than its bytes. */
-static struct known *known_table(struct y_reader r, uint64_t count)
-{
-    struct known *t = y_grow(NULL, (size_t)(count + 1) * sizeof(*t));
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t id = y_read_varuint(&r), clock = y_read_varuint(&r);
-        t[i] = (struct known){id, clock > Y_CLOCK_MAX ? (uint32_t)Y_CLOCK_MAX : (uint32_t)clock};
+    *p = (struct part){.clock = clock};
+    uint32_t end = c->state > clock ? c->state : clock;
+    if (clock < c->state) {
+        p->at = y_find(c, clock);
+        p->structs = c->blocks[p->at.b].n - p->at.i;
+        for (uint32_t b = p->at.b + 1; b < c->block_count; b++)
+            p->structs += c->blocks[b].n;
     }
-    qsort(t, (size_t)count, sizeof(*t), known_order);
-    return t;
-}
-
-int ydoc_encode_update(const struct ydoc *doc, const void *sv, size_t sv_len, struct ybuf *result)
-{
-    struct y_reader r = y_reader_of("", 0);
-    uint64_t count = 0, clients = 0;
-    if (sv_len && !y_sv_read(sv, sv_len, &r, &count))
-        return Y_ERR_MALFORMED;
-    struct known *known = known_table(r, count);
-    struct y_client **list = sorted(doc);
-    struct ybuf part = {0}, whole = {0};
-    struct out o = {&part, 0};
-    for (size_t i = 0; i < doc->client_count; i++) {
-        struct known want = {list[i]->id, 0};
-        const struct known *k = bsearch(&want, known, (size_t)count, sizeof(*known), known_order);
-        clients += put_client(&o, list[i], k ? k->clock : 0);
+    int error = with_waiting ? waiting_of(c, end, &p->list, &p->waiting) : Y_OK;
+    p->total = p->structs;
+    for (uint32_t i = 0; i < p->waiting; i++) {
+        p->total += 1 + (p->list[i]->clock > end);
+        end = p->list[i]->clock + p->list[i]->len;
     }
-    int error = finish(&o, clients, &whole);
-    if (!error)
-        error = put_delete_set(doc, list, &o, &whole);
-    if (!error)
-        error = ybuf_append(result, whole.data, whole.len);
-    ybuf_release(&part);
-    ybuf_release(&whole);
-    free(known);
-    free(list);
+    if (!p->structs && p->waiting && p->list[0]->clock > clock && p->list[0]->clock > c->state) {
+        p->bare = true;
+        p->total--;
+    }
     return error;
 }
 
-int ydoc_encode_state_vector(const struct ydoc *doc, struct ybuf *result)
+static void put_client(const struct ydoc *doc, struct y_enc *e, const struct y_client *c,
+                       const struct part *p)
 {
-    struct y_client **list = sorted(doc);
-    struct out o = {result, 0};
-    uint64_t n = 0;
-    for (size_t i = 0; i < doc->client_count; i++)
-        n += list[i]->state > 0;
-    put_uint(&o, n);
-    for (size_t i = 0; i < doc->client_count; i++) {
-        if (!list[i]->state)
-            continue;
-        put_uint(&o, list[i]->id);
-        put_uint(&o, list[i]->state);
+    struct y_struct s;
+    uint32_t end = c->state > p->clock ? c->state : p->clock;
+    struct y_at at = p->at;
+    if (p->bare)
+        end = p->list[0]->clock;
+    y_enc_section(e, p->total, c->id, p->structs ? p->clock : end);
+    for (uint32_t i = 0; i < p->structs; i++, y_at_next(c, &at)) {
+        const struct y_item *it = y_item(doc, y_at_entry(c, at)->item);
+        y_struct_of(doc, it, &s);
+        y_enc_struct(e, c->id, &s, i ? 0 : p->clock - it->clock);
     }
-    free(list);
-    return o.error;
+    for (uint32_t i = 0; i < p->waiting; i++) {
+        const struct y_waiting *w = p->list[i];
+        if (w->clock > end) {
+            s = (struct y_struct){.kind = Y_SKIP, .clock = end, .len = w->clock - end};
+            y_enc_struct(e, c->id, &s, 0);
+            end = w->clock;
+        }
+        put_waiting(e, c, w, end - w->clock);
+        end = w->clock + w->len;
+    }
+}
+
+/* --- delete sets --------------------------------------------------------------------------------
+ */
+
+static int deleted_ranges(const struct ydoc *doc, const struct y_client *c, struct y_ranges *r)
+{
+    r->count = 0;
+    for (uint32_t b = 0; b < c->block_count; b++) {
+        for (uint32_t i = 0; i < c->blocks[b].n; i++) {
+            const struct y_item *it = y_item(doc, c->blocks[b].e[i].item);
+            if ((it->flags & Y_DEAD) && y_ranges_add(r, it->clock, it->len) < 0)
+                return Y_ERR_NOMEM;
+        }
+    }
+    for (size_t i = 0; i < c->late.count; i++)
+        if (y_ranges_add(r, c->late.list[i].clock, c->late.list[i].len) < 0)
+            return Y_ERR_NOMEM;
+    if (c->late.count)
+        y_ranges_sort(r);
+    return Y_OK;
+}
+
+static void put_ranges(struct y_enc *e, uint64_t client, const struct y_ranges *r)
+{
+    y_enc_ds_client(e, client, r->count);
+    for (size_t i = 0; i < r->count; i++)
+        y_enc_ds_range(e, r->list[i].clock, r->list[i].len);
+}
+
+/* Every range is found before the first is written, because the count of clients comes first. */
+static int put_delete_set(struct ydoc *doc, struct y_enc *e)
+{
+    uint64_t clients = 0;
+    struct y_ranges *all = NULL;
+    int error = Y_OK;
+    if (doc->client_count) {
+        all = y_realloc(NULL, doc->client_count * sizeof(*all));
+        if (!all)
+            return Y_ERR_NOMEM;
+        memset(all, 0, doc->client_count * sizeof(*all));
+    }
+    for (uint32_t i = 0; i < doc->client_count && !error; i++) {
+        error = deleted_ranges(doc, &doc->clients[doc->order[i]], &all[i]);
+        clients += all[i].count > 0;
+    }
+    if (!error) {
+        y_enc_ds_clients(e, clients);
+        for (uint32_t i = 0; i < doc->client_count; i++)
+            if (all[i].count)
+                put_ranges(e, doc->clients[doc->order[i]].id, &all[i]);
+    }
+    for (uint32_t i = 0; i < doc->client_count; i++)
+        y_mem_free(all[i].list);
+    y_mem_free(all);
+    return error;
+}
+
+/* --- documents ----------------------------------------------------------------------------------
+ */
+
+bool y_sv_read(const void *sv, size_t len, struct y_reader *out, uint64_t *count)
+{
+    struct y_reader r = y_reader_of(sv, len);
+    uint64_t n = *count = y_read_varuint(&r);
+    *out = r;
+    for (; n && !r.error; n--) {
+        y_read_varuint(&r);
+        y_read_varuint(&r);
+    }
+    return !r.error && r.p == r.end;
+}
+
+/* The clocks that a state vector knows, by our client index. */
+static int known_clocks(struct ydoc *doc, const void *sv, size_t len, uint32_t **result)
+{
+    struct y_reader r;
+    uint64_t n = 0;
+    *result = NULL;
+    if (len && !y_sv_read(sv, len, &r, &n))
+        return Y_ERR_MALFORMED;
+    if (!doc->client_count)
+        return Y_OK;
+    uint32_t *known = y_realloc(NULL, doc->client_count * sizeof(*known));
+    if (!known)
+        return Y_ERR_NOMEM;
+    memset(known, 0, doc->client_count * sizeof(*known));
+    for (; n; n--) {
+        uint64_t id = y_read_varuint(&r), clock = y_read_varuint(&r);
+        uint32_t k = y_client_find(doc, id);
+        if (k != Y_NOBODY)
+            known[k] = clock > Y_CLOCK_MAX ? (uint32_t)Y_CLOCK_MAX : (uint32_t)clock;
+    }
+    *result = known;
+    return Y_OK;
+}
+
+static int put_document(struct ydoc *doc, struct y_enc *e, const uint32_t *known)
+{
+    int error = y_clients_sorted(doc);
+    if (error || !doc->client_count) {
+        y_enc_sections(e, 0);
+        y_enc_ds_clients(e, 0);
+        return error;
+    }
+    struct part *parts = y_realloc(NULL, doc->client_count * sizeof(*parts));
+    uint64_t sections = 0;
+    uint32_t planned = 0;
+    if (!parts)
+        return Y_ERR_NOMEM;
+    for (; planned < doc->client_count && !error; planned++) {
+        uint32_t k = doc->order[planned];
+        error = plan_client(&doc->clients[k], known[k], true, &parts[planned]);
+        sections += parts[planned].total > 0;
+    }
+    if (!error) {
+        y_enc_sections(e, sections);
+        for (uint32_t i = 0; i < planned; i++)
+            if (parts[i].total)
+                put_client(doc, e, &doc->clients[doc->order[i]], &parts[i]);
+        error = put_delete_set(doc, e);
+    }
+    for (uint32_t i = 0; i < planned; i++)
+        y_mem_free(parts[i].list);
+    y_mem_free(parts);
+    return error;
+}
+
+static int encode(const struct ydoc *const_doc, const void *sv, size_t sv_len, enum y_format format,
+                  struct ybuf *result)
+{
+    struct ydoc *doc = (struct ydoc *)const_doc; /* caches: the order of clients, hints */
+    struct y_enc e;
+    uint32_t *known;
+    int error = known_clocks(doc, sv, sv_len, &known);
+    if (error)
+        return error;
+    y_enc_init(&e, format);
+    error = put_document(doc, &e, known);
+    y_mem_free(known);
+    if (error) {
+        y_enc_release(&e);
+        return error;
+    }
+    return y_enc_end(&e, result);
+}
+
+int ydoc_encode_update(const struct ydoc *doc, const void *sv, size_t sv_len, struct ybuf *out)
+{
+    return encode(doc, sv, sv_len, Y_V1, out);
+}
+
+int ydoc_encode_update_v2(const struct ydoc *doc, const void *sv, size_t sv_len, struct ybuf *out)
+{
+    return encode(doc, sv, sv_len, Y_V2, out);
+}
+
+int ydoc_encode_state_vector(const struct ydoc *const_doc, struct ybuf *out)
+{
+    struct ydoc *doc = (struct ydoc *)const_doc;
+    size_t len = out->len;
+    uint64_t n = 0;
+    int error = y_clients_sorted(doc);
+    for (uint32_t i = 0; i < doc->client_count; i++)
+        n += doc->clients[i].state > 0;
+    if (!error)
+        error = y_write_varuint(out, n);
+    for (uint32_t i = 0; i < doc->client_count && !error; i++) {
+        const struct y_client *c = &doc->clients[doc->order[i]];
+        if (!c->state)
+            continue;
+        error = y_write_varuint(out, c->id);
+        if (!error)
+            error = y_write_varuint(out, c->state);
+    }
+    if (error)
+        out->len = len;
+    return error;
 }
 
 /* What the transaction that was just ended did: for local edits. */
-int y_encode_transaction(struct ydoc *doc, struct ybuf *result)
+int y_encode_transaction(struct ydoc *doc, enum y_format format, struct ybuf *out)
 {
-    struct y_client **list = sorted(doc);
-    struct ybuf part = {0}, whole = {0};
-    struct out o = {&part, 0};
-    uint64_t clients = 0, deletes = 0;
-    for (size_t i = 0; i < doc->client_count; i++) {
-        struct y_client *c = list[i];
-        if (c->epoch == doc->epoch && c->before < c->state)
-            clients += put_client(&o, c, c->before);
+    struct y_enc e;
+    uint64_t sections = 0, deletes = 0;
+    int error = y_clients_sorted(doc);
+    if (error)
+        return error;
+    for (uint32_t k = doc->changed; k != Y_NOBODY; k = doc->clients[k].next_changed) {
+        sections += doc->clients[k].before < doc->clients[k].state;
+        deletes += doc->clients[k].deleted.count > 0;
     }
-    int error = finish(&o, clients, &whole);
-    for (size_t i = 0; i < doc->client_count; i++) {
-        if (list[i]->epoch != doc->epoch || !list[i]->deleted.count)
+    y_enc_init(&e, format);
+    y_enc_sections(&e, sections);
+    for (uint32_t i = 0; i < doc->client_count && sections; i++) {
+        struct y_client *c = &doc->clients[doc->order[i]];
+        struct part p;
+        if (c->epoch != doc->epoch || c->before == c->state)
             continue;
-        put_ranges(&o, list[i], &list[i]->deleted);
-        deletes++;
+        plan_client(c, c->before, false, &p);
+        put_client(doc, &e, c, &p);
+        sections--;
     }
-    if (!error)
-        error = finish(&o, deletes, &whole);
-    if (!error)
-        error = ybuf_append(result, whole.data, whole.len);
-    ybuf_release(&part);
-    ybuf_release(&whole);
-    free(list);
-    return error;
+    y_enc_ds_clients(&e, deletes);
+    for (uint32_t i = 0; i < doc->client_count && deletes; i++) {
+        const struct y_client *c = &doc->clients[doc->order[i]];
+        if (c->epoch != doc->epoch || !c->deleted.count)
+            continue;
+        put_ranges(&e, c->id, &c->deleted);
+        deletes--;
+    }
+    return y_enc_end(&e, out);
 }

@@ -1,358 +1,321 @@
 /*
- * Integration (YATA: Nicolaescu et al. 2016; yjs Item.js `integrate`), and waiting for what is
- * missing.
- *
- * Every struct goes through its client's heap. y_drain() takes from the heaps what can be
- * integrated. A client whose first struct needs a struct of another client is in that one's list of
- * waiters and is tried again when its state has passed the clock; so each struct costs its heap
- * operations and one look at each thing it waits for.
+ * Integration: where a struct goes (YATA: Nicolaescu et al., "Near Real-Time Peer-to-Peer Shared
+ * Editing on Extensible Data Types", GROUP 2016; yjs Item.js `getMissing`, `integrate`).
  */
 #include "y/y_int.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "y/any.h"
 
-/* --- the heap of waiting structs, lowest clock first
- * ---------------------------------------------- */
-
-static size_t cost(const struct y_item *it)
-{
-    return sizeof(*it) + it->bytes;
-}
-
-static void heap_push(struct y_client *c, struct y_item *it)
-{
-    if (c->heap_count == c->heap_cap) {
-        c->heap_cap = c->heap_cap ? c->heap_cap * 2 : 4;
-        c->heap = y_grow(c->heap, c->heap_cap * sizeof(*c->heap));
-    }
-    size_t i = c->heap_count++;
-    while (i && c->heap[(i - 1) / 2]->clock > it->clock) {
-        c->heap[i] = c->heap[(i - 1) / 2];
-        i = (i - 1) / 2;
-    }
-    c->heap[i] = it;
-}
-
-static struct y_item *heap_pop(struct y_client *c)
-{
-    struct y_item *top = c->heap[0], *last = c->heap[--c->heap_count];
-    size_t i = 0, n = c->heap_count;
-    for (;;) {
-        size_t child = 2 * i + 1;
-        if (child >= n)
-            break;
-        if (child + 1 < n && c->heap[child + 1]->clock < c->heap[child]->clock)
-            child++;
-        if (c->heap[child]->clock >= last->clock)
-            break;
-        c->heap[i] = c->heap[child];
-        i = child;
-    }
-    c->heap[i] = last;
-    return top;
-}
-
-static void drop(struct ydoc *doc, struct y_item *it)
-{
-    free(it->key);
-    y_item_free(doc, it);
-}
-
-void y_work(struct ydoc *doc, struct y_client *c)
-{
-    if (c->in_work)
-        return;
-    c->in_work = true;
-    c->next_work = doc->work;
-    doc->work = c;
-}
-
-void y_push(struct ydoc *doc, struct y_item *it)
-{
-    doc->pending_bytes += cost(it);
-    heap_push(it->client, it);
-    y_work(doc, it->client);
-}
-
-/* --- what an item needs --------------------------------------------------------------------------
+/* --- what a struct stands on ---------------------------------------------------------------------
  */
 
-static bool lacks(const struct y_item *it, struct y_id id, struct y_id *missing)
+static bool lacks(const struct ydoc *doc, uint64_t own, struct y_rid id)
 {
-    if (!id.client || id.client == it->client || id.clock < id.client->state)
+    if (id.client == own)
         return false;
-    *missing = id;
+    uint32_t c = y_client_find(doc, id.client);
+    return c == Y_NOBODY || id.clock >= doc->clients[c].state;
+}
+
+bool y_missing(struct ydoc *doc, uint32_t client, const struct y_struct *s, struct y_rid *what)
+{
+    uint64_t own = doc->clients[client].id;
+    if ((s->info & Y_HAS_ORIGIN) && lacks(doc, own, s->origin))
+        *what = s->origin;
+    else if ((s->info & Y_HAS_RIGHT) && lacks(doc, own, s->right))
+        *what = s->right;
+    else if (s->parent_kind == Y_PARENT_ID && lacks(doc, own, s->parent))
+        *what = s->parent;
+    else
+        return false;
     return true;
 }
 
-static bool blocked(const struct y_item *it, struct y_id *missing)
+static struct y_id known_id(const struct ydoc *doc, uint32_t client, struct y_rid id)
 {
-    return lacks(it, it->origin, missing) || lacks(it, it->right_origin, missing) ||
-           lacks(it, it->parent_id, missing);
+    if (doc->clients[client].id != id.client)
+        client = y_client_find(doc, id.client);
+    return (struct y_id){client, id.clock};
 }
 
-static void unwait(struct y_client *c)
-{
-    if (!c->blocked_on)
-        return;
-    if (c->waiter_prev)
-        c->waiter_prev->waiter_next = c->waiter_next;
-    else
-        c->blocked_on->waiters = c->waiter_next;
-    if (c->waiter_next)
-        c->waiter_next->waiter_prev = c->waiter_prev;
-    c->blocked_on = NULL;
-}
+/* --- content
+ * -------------------------------------------------------------------------------------- */
 
-static void wait_for(struct y_client *c, struct y_id id)
+/* Gives the item the struct's content without its first `offset` clocks. */
+static int take_content(struct ydoc *doc, struct y_item *it, const struct y_struct *s,
+                        uint32_t offset)
 {
-    c->blocked_on = id.client;
-    c->blocked_clock = id.clock;
-    c->waiter_prev = NULL;
-    c->waiter_next = id.client->waiters;
-    if (c->waiter_next)
-        c->waiter_next->waiter_prev = c;
-    id.client->waiters = c;
-}
-
-static void wake_waiters(struct ydoc *doc, struct y_client *c)
-{
-    for (struct y_client *w = c->waiters, *next; w; w = next) {
-        next = w->waiter_next;
-        if (w->blocked_clock < c->state) {
-            unwait(w);
-            y_work(doc, w);
+    const uint8_t *p = s->data.p;
+    size_t n = s->data.n;
+    bool inside = false;
+    switch (s->kind) {
+    case Y_STRING: {
+        size_t from = n == s->len ? offset : y_utf16_offset(p, n, offset, &inside);
+        if (!inside)
+            return y_set_content(doc, it, p + from, n - from);
+        int error = y_pool_room(doc, n);
+        if (!error)
+            error = y_set_content(doc, it, "\xef\xbf\xbd", 3);
+        if (!error)
+            error = y_append_content(doc, it, p + from + 4, n - from - 4);
+        return error;
+    }
+    case Y_JSON:
+    case Y_ANY: {
+        struct y_reader r = y_reader_of(p, n);
+        size_t len;
+        for (uint32_t i = 0; i < offset; i++) {
+            if (s->kind == Y_ANY)
+                y_any_skip(&r);
+            else
+                y_read_bytes(&r, &len);
         }
+        return y_set_content(doc, it, r.p, n - (size_t)(r.p - p));
+    }
+    case Y_BINARY:
+    case Y_EMBED:
+    case Y_FORMAT:
+    case Y_DOC:
+        return y_set_content(doc, it, p, n);
+    default:
+        return Y_OK;
     }
 }
 
-static void drain_client(struct ydoc *doc, struct y_client *c)
+/* --- the place of an item
+ * ------------------------------------------------------------------------- */
+
+static void clear_stamps(struct ydoc *doc)
 {
-    struct y_id missing;
-    unwait(c);
-    while (c->heap_count) {
-        struct y_item *it = c->heap[0];
-        if (it->clock > c->state)
-            return;
-        if (y_end_of(it) > c->state && blocked(it, &missing)) {
-            wait_for(c, missing);
-            return;
-        }
-        heap_pop(c);
-        doc->pending_bytes -= cost(it);
-        if (y_end_of(it) <= c->state)
-            drop(doc, it);
-        else
-            y_integrate(doc, it);
-    }
+    for (uint32_t i = 1; i < doc->unused; i++)
+        y_item(doc, i)->stamp = 0;
+    doc->stamp = 0;
 }
 
-void y_drain(struct ydoc *doc)
+/* Walks the items between left and right that were there first: those that come before this one by
+ * their client, or hang on one that does, stay to its left. Stamps stand for Yjs's two sets: an
+ * item is in itemsBeforeOrigin if its stamp is of this scan, and in conflictingItems if it is the
+ * current one, which goes up whenever Yjs clears that set. */
+static y_handle resolve(struct ydoc *doc, const struct y_item *it, y_handle left, y_handle right,
+                        y_handle o)
 {
-    while (doc->work) {
-        struct y_client *c = doc->work;
-        uint32_t before = c->state;
-        doc->work = c->next_work;
-        c->in_work = false;
-        drain_client(doc, c);
-        if (c->state != before)
-            wake_waiters(doc, c);
-    }
-}
-
-/* --- integrating ---------------------------------------------------------------------------------
- */
-
-/* Finds left, right and parent; false if it has none: it becomes GC. */
-static bool place(struct ydoc *doc, struct y_item *it)
-{
-    if (it->origin.client)
-        it->left = y_clean_end(doc, it->origin);
-    if (it->right_origin.client)
-        it->right = y_clean_start(doc, it->right_origin);
-    if ((it->left && it->left->kind == Y_GC) || (it->right && it->right->kind == Y_GC))
-        return false;
-    if (it->parent_id.client) {
-        struct y_client *c = it->parent_id.client;
-        struct y_item *owner = c->structs[y_find(c, it->parent_id.clock)];
-        it->parent = owner->kind == Y_TYPE ? owner->type : NULL;
-    } else if (!it->parent && (it->left || it->right)) {
-        const struct y_item *by = it->left ? it->left : it->right;
-        it->parent = by->parent;
-        it->key = by->key;
-    }
-    return it->parent != NULL;
-}
-
-/* Whether a neighbour is in the item's own list. It is, unless updates contradict each other; Yjs
- * would then tie two lists together. */
-static bool beside(const struct y_item *it, const struct y_item *other)
-{
-    if (!other)
-        return true;
-    if (other->kind == Y_GC || other->parent != it->parent || !other->key != !it->key)
-        return false;
-    return !it->key || (other->key->len == it->key->len &&
-                        memcmp(other->key->s, it->key->s, it->key->len) == 0);
-}
-
-static struct y_item *item_at(struct y_id id)
-{
-    return id.client->structs[y_find(id.client, id.clock)];
-}
-
-/* The first item that may conflict when there is none to the left. */
-static struct y_item *first_of(const struct y_item *it, const struct y_entry *e)
-{
-    struct y_item *o = e ? e->item : it->parent->start;
-    while (e && o && o->left)
-        o = o->left;
-    return o;
-}
-
-/* Walks the items between left and right that were there first; those that come before by id, or
- * hang on one that does, go to the left of this one. Stamps stand for Yjs's two sets. */
-static void resolve(struct ydoc *doc, struct y_item *it, const struct y_entry *e)
-{
-    struct y_item *left = it->left, *o = left ? left->right : first_of(it, e);
-    uint32_t scan = ++doc->scan, conflict = ++doc->conflict;
-    for (; o && o != it->right; o = o->right) {
-        o->scan = scan;
-        o->conflict = conflict;
-        if (y_same_id(it->origin, o->origin)) {
-            if (o->client->id < it->client->id) {
+    uint64_t own = doc->clients[it->client].id;
+    if (doc->stamp > UINT32_MAX / 2)
+        clear_stamps(doc);
+    uint32_t scan = ++doc->stamp, now = scan;
+    while (o && o != right) {
+        struct y_item *other = y_item(doc, o);
+        other->stamp = now;
+        if (y_same_id(it->origin, other->origin)) {
+            if (doc->clients[other->client].id < own) {
                 left = o;
-                conflict = ++doc->conflict;
-            } else if (y_same_id(it->right_origin, o->right_origin)) {
+                now++;
+            } else if (y_same_id(it->right_origin, other->right_origin)) {
                 break;
             }
-        } else if (o->origin.client && item_at(o->origin)->scan == scan) {
-            if (item_at(o->origin)->conflict != conflict) {
+        } else if (other->origin.client != Y_NOBODY) {
+            uint32_t stamp = y_item(doc, y_item_at(doc, other->origin))->stamp;
+            if (stamp < scan)
+                break;
+            if (stamp != now) {
                 left = o;
-                conflict = ++doc->conflict;
+                now++;
             }
         } else {
             break;
         }
+        o = other->right;
     }
-    it->left = left;
+    doc->stamp = now;
+    return left;
 }
 
-static void link_item(struct y_item *it, struct y_entry *e)
+/* --- linking
+ * -------------------------------------------------------------------------------------- */
+
+/* Marks the rest as deleted when its parent is, or when a later value of the key is there already.
+ */
+static int delete_at_once(struct ydoc *doc, y_handle h)
 {
+    const struct y_item *it = y_item(doc, h);
+    const struct y_seq *s = &doc->seqs[it->seq];
+    y_handle owner = doc->types[s->type]->item;
+    if ((owner && (y_item(doc, owner)->flags & Y_DEAD)) || (s->key && it->right))
+        return y_delete(doc, h);
+    return Y_OK;
+}
+
+int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
+{
+    struct y_item *it = y_item(doc, h);
+    struct y_seq *s = &doc->seqs[it->seq];
+    y_touch(doc, it->client);
+    if (it->kind == Y_DELETED) {
+        it->flags |= Y_DEAD;
+        if (y_ranges_add(&doc->clients[it->client].deleted, it->clock, it->len) < 0)
+            return Y_ERR_NOMEM;
+    }
     if (it->left) {
-        it->right = it->left->right;
-        it->left->right = it;
+        struct y_item *left = y_item(doc, it->left);
+        it->right = left->right;
+        left->right = h;
     } else {
-        it->right = first_of(it, e);
-        if (!e)
-            it->parent->start = it;
+        it->right = s->first;
+        s->first = h;
     }
     if (it->right)
-        it->right->left = it;
+        y_item(doc, it->right)->left = h;
+    else
+        s->last = h;
+    s->cursor = 0;
+    s->units += y_units(it);
+    s->bytes += y_visible_bytes(it);
+    if (s->index)
+        y_index_insert(doc, s, h);
+    y_append(doc, h);
+    doc->touched = true;
+    if (type) {
+        type->item = h;
+        it->off = type->index;
+    } else if (it->kind == Y_FORMAT) {
+        doc->types[s->type]->has_format = true;
+    }
+    if (s->key && !it->right && it->left) {
+        int error = y_delete(doc, it->left);
+        if (error)
+            return error;
+    }
+    return delete_at_once(doc, h);
 }
 
-static void become_gc(struct ydoc *doc, struct y_item *it)
+static int add_gc(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len)
 {
-    free(it->data);
-    it->data = NULL;
-    it->bytes = it->cap = 0;
+    y_handle h = y_item_new(doc);
+    struct y_item *it = y_item(doc, h);
+    it->client = client;
+    it->clock = clock;
+    it->len = len;
     it->kind = Y_GC;
-    it->deleted = true;
-    it->left = it->right = NULL;
-    it->origin = it->right_origin = (struct y_id){NULL, 0};
-    it->parent = NULL;
-    y_add_struct(doc, it);
+    it->flags = Y_DEAD;
+    y_touch(doc, client);
+    y_append(doc, h);
+    doc->touched = true;
+    return Y_OK;
 }
 
-void y_integrate(struct ydoc *doc, struct y_item *it)
+/* What place() finds out. */
+struct place {
+    y_handle left, right;
+    struct y_id origin, right_origin;
+    uint32_t seq; /* 0: the struct has no parent any more and becomes GC */
+};
+
+/* The chain that a struct without neighbours names, or that its neighbours are in. */
+static int find_chain(struct ydoc *doc, uint32_t client, const struct y_struct *s, struct place *p)
 {
-    uint32_t offset = it->client->state - it->clock;
-    struct y_key *own = it->key;
-    if (it->kind == Y_GC) {
-        if (offset)
-            y_trim_front(it, offset);
-        y_add_struct(doc, it);
-        return;
+    struct y_type *t = NULL;
+    p->seq = 0;
+    if ((p->left && y_item(doc, p->left)->kind == Y_GC) ||
+        (p->right && y_item(doc, p->right)->kind == Y_GC))
+        return Y_OK;
+    if (s->parent_kind == Y_PARENT_COPIED) {
+        if (p->left || p->right)
+            p->seq = y_item(doc, p->left ? p->left : p->right)->seq;
+        return Y_OK;
     }
-    bool placed = place(doc, it);
-    if (offset) {
-        y_trim_front(it, offset);
-        it->origin = (struct y_id){it->client, it->clock - 1};
-        it->left = y_clean_end(doc, it->origin);
+    if (s->parent_kind == Y_PARENT_ROOT) {
+        int error = y_root_of(doc, s->root.p, s->root.n, &t);
+        if (error)
+            return error;
+    } else {
+        const struct y_item *owner = y_item(doc, y_item_at(doc, known_id(doc, client, s->parent)));
+        if (owner->kind != Y_TYPE)
+            return Y_OK;
+        t = doc->types[owner->off];
     }
-    if (!placed || !beside(it, it->left) || !beside(it, it->right)) {
-        it->key = NULL;
-        free(own);
-        become_gc(doc, it);
-        return;
+    if (s->info & Y_HAS_KEY) {
+        uint32_t name;
+        int error = y_name_of(doc, s->key.p, s->key.n, &name);
+        return error ? error : y_entry_of(doc, t, name, &p->seq);
     }
-    struct y_entry *e = it->key ? y_entry_of(it->parent, it->key->s, it->key->len) : NULL;
-    it->key = e ? e->key : NULL;
-    free(own);
-    if ((!it->left && (!it->right || it->right->left)) ||
-        (it->left && it->left->right != it->right))
-        resolve(doc, it, e);
-    link_item(it, e);
-    if (e && !it->right) {
-        e->item = it;
-        if (it->left)
-            y_delete(doc, it->left);
-    }
-    y_add_struct(doc, it);
-    if (it->kind == Y_TYPE)
-        it->type = y_type_new(doc, it);
-    if (it->kind == Y_DELETED)
-        y_ranges_add(&it->client->deleted, it->clock, it->len);
-    if ((it->parent->owner && it->parent->owner->deleted) || (e && it->right))
-        y_delete(doc, it);
+    p->seq = t->list;
+    return Y_OK;
 }
 
-/* --- deletes -------------------------------------------------------------------------------------
- */
-
-static void delete_range(struct ydoc *doc, struct y_client *c, uint32_t clock, uint32_t end)
+static int find_place(struct ydoc *doc, uint32_t client, const struct y_struct *s, uint32_t offset,
+                      struct place *p)
 {
-    size_t i = y_find(c, clock);
-    struct y_item *it = c->structs[i];
-    if (!it->deleted && it->clock < clock) {
-        y_split(doc, it, clock - it->clock);
-        i++;
+    p->origin = p->right_origin = (struct y_id){Y_NOBODY, 0};
+    p->left = p->right = 0;
+    if (s->info & Y_HAS_ORIGIN) {
+        p->origin = known_id(doc, client, s->origin);
+        p->left = y_clean_end(doc, p->origin);
+        if (!p->left)
+            return Y_ERR_NOMEM;
     }
-    for (; i < c->count && (it = c->structs[i])->clock < end; i++) {
-        if (it->deleted)
-            continue;
-        if (end < y_end_of(it))
-            y_split(doc, it, end - it->clock);
-        y_delete(doc, it);
+    if (s->info & Y_HAS_RIGHT) {
+        p->right_origin = known_id(doc, client, s->right);
+        p->right = y_clean_start(doc, p->right_origin);
+        if (!p->right)
+            return Y_ERR_NOMEM;
     }
+    int error = find_chain(doc, client, s, p);
+    if (!error && offset) {
+        p->origin = (struct y_id){client, (uint32_t)s->clock + offset - 1};
+        p->left = y_clean_end(doc, p->origin);
+        if (!p->left)
+            return Y_ERR_NOMEM;
+    }
+    /* Neighbours are in the struct's own chain, unless updates contradict each other; Yjs would tie
+     * two chains together. */
+    if ((p->left && y_item(doc, p->left)->seq != p->seq) ||
+        (p->right && y_item(doc, p->right)->seq != p->seq))
+        p->seq = 0;
+    return error;
 }
 
-/* What of the range is there is deleted; the rest waits. */
-void y_push_delete(struct ydoc *doc, struct y_client *c, uint32_t clock, uint32_t len)
+int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s)
 {
-    uint32_t end = clock + len;
-    if (clock < c->state)
-        delete_range(doc, c, clock, end < c->state ? end : c->state);
-    if (end > c->state) {
-        uint32_t from = clock > c->state ? clock : c->state;
-        y_ranges_add(&c->pending_deletes, from, end - from);
-        doc->pending_bytes += sizeof(struct y_range);
+    struct y_client *c = &doc->clients[client];
+    uint32_t offset = c->state - (uint32_t)s->clock, clock = c->state, len = s->len - offset;
+    struct place p = {.seq = 0};
+    if (y_items_reserve(doc, 4) < 0)
+        return Y_ERR_NOMEM;
+    int error = s->kind == Y_GC ? Y_OK : find_place(doc, client, s, offset, &p);
+    if (!error) /* only now: what was cut may have been ours */
+        error = y_append_room(doc, c);
+    if (error)
+        return error;
+    if (!p.seq)
+        return add_gc(doc, client, clock, len);
+    struct y_type *type = NULL;
+    if (s->kind == Y_TYPE) {
+        type = y_type_new(doc, s->type_ref);
+        if (!type)
+            return Y_ERR_NOMEM;
+        if (s->data.n || s->type_ref == Y_REF_XML_ELEMENT || s->type_ref == Y_REF_XML_HOOK)
+            error = y_name_of(doc, s->data.p, s->data.n, &type->name);
     }
-}
-
-/* Tries the waiting deletes of clients that came further in this transaction. */
-void y_apply_deletes(struct ydoc *doc)
-{
-    for (struct y_client *c = doc->changed; c; c = c->next_changed) {
-        struct y_ranges todo = c->pending_deletes;
-        if (!todo.count || c->before == c->state)
-            continue;
-        c->pending_deletes = (struct y_ranges){0};
-        y_ranges_sort(&todo);
-        for (size_t i = 0; i < todo.count; i++)
-            y_push_delete(doc, c, todo.list[i].clock, todo.list[i].len);
-        free(todo.list);
+    y_handle h = y_item_new(doc);
+    struct y_item *it = y_item(doc, h);
+    it->client = client;
+    it->clock = clock;
+    it->len = len;
+    it->kind = s->kind;
+    it->origin = p.origin;
+    it->right_origin = p.right_origin;
+    it->seq = p.seq;
+    if (!error)
+        error = take_content(doc, it, s, offset);
+    if (error) {
+        if (type)
+            y_type_free(doc, type);
+        y_item_free(doc, h);
+        return error;
     }
+    y_handle first = p.left ? y_item(doc, p.left)->right : doc->seqs[p.seq].first;
+    it->left = p.left;
+    if (first != p.right)
+        it->left = resolve(doc, it, p.left, p.right, first);
+    return y_link(doc, h, type);
 }

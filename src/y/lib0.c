@@ -1,7 +1,7 @@
 /* Bytes: the buffer, lib0's varints, UTF-8 and JSON checks. */
-#include "y/y.h"
+#include "y/mem.h"
+#include "y/utf8.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define JSON_DEPTH 200
@@ -17,7 +17,7 @@ const char *y_strerror(int error)
     case Y_ERR_RANGE:
         return "a client id, clock or length is out of range";
     case Y_ERR_LIMIT:
-        return "too much waits for updates that have not come";
+        return "more than a limit allows";
     case Y_ERR_NOMEM:
         return "out of memory";
     case Y_ERR_TYPE:
@@ -29,22 +29,31 @@ const char *y_strerror(int error)
 
 void ybuf_release(struct ybuf *b)
 {
-    free(b->data);
+    y_mem_free(b->data);
     *b = (struct ybuf){0};
+}
+
+int y_buf_reserve(struct ybuf *b, size_t more)
+{
+    if (b->cap - b->len >= more)
+        return Y_OK;
+    if (more > SIZE_MAX / 2 - b->len)
+        return Y_ERR_NOMEM;
+    size_t cap = b->cap ? b->cap : 64;
+    while (cap - b->len < more)
+        cap *= 2;
+    uint8_t *p = y_realloc(b->data, cap);
+    if (!p)
+        return Y_ERR_NOMEM;
+    b->data = p;
+    b->cap = cap;
+    return Y_OK;
 }
 
 int ybuf_append(struct ybuf *b, const void *data, size_t len)
 {
-    if (b->cap - b->len < len) {
-        size_t cap = b->cap ? b->cap : 64;
-        while (cap - b->len < len)
-            cap *= 2;
-        uint8_t *p = realloc(b->data, cap);
-        if (!p)
-            return Y_ERR_NOMEM;
-        b->data = p;
-        b->cap = cap;
-    }
+    if (y_buf_reserve(b, len))
+        return Y_ERR_NOMEM;
     if (len)
         memcpy(b->data + b->len, data, len);
     b->len += len;
@@ -130,18 +139,29 @@ const char *y_read_string(struct y_reader *r, size_t *len)
     return (const char *)p;
 }
 
-bool y_utf8_valid(const void *s, size_t len)
+/* Counts by bytes that begin a character, and once more for those of four bytes. */
+uint64_t y_utf16_length(const uint8_t *p, size_t n)
 {
-    const uint8_t *p = s, *end = p + len;
+    uint64_t units = 0;
+    for (size_t i = 0; i < n; i++)
+        units += ((p[i] & 0xc0) != 0x80) + (p[i] >= 0xf0);
+    return units;
+}
+
+bool y_utf8_units(const uint8_t *p, size_t n, uint64_t *units)
+{
+    const uint8_t *end = p + n;
+    uint64_t count = 0;
     while (p < end) {
         uint64_t eight;
-        while (end - p >= 8 && (memcpy(&eight, p, 8), !(eight & 0x8080808080808080u)))
-            p += 8;
+        for (; end - p >= 8 && (memcpy(&eight, p, 8), !(eight & 0x8080808080808080u)); p += 8)
+            count += 8;
         if (p == end)
             break;
         uint8_t c = *p++;
         uint32_t point, least;
         int more;
+        count++;
         if (c < 0x80)
             continue;
         if (c >= 0xc2 && c < 0xe0)
@@ -149,7 +169,7 @@ bool y_utf8_valid(const void *s, size_t len)
         else if (c >= 0xe0 && c < 0xf0)
             more = 2, point = c & 0x0f, least = 0x800;
         else if (c >= 0xf0 && c < 0xf5)
-            more = 3, point = c & 0x07, least = 0x10000;
+            more = 3, point = c & 0x07, least = 0x10000, count++;
         else
             return false;
         for (; more; more--, p++) {
@@ -160,7 +180,14 @@ bool y_utf8_valid(const void *s, size_t len)
         if (point < least || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
             return false;
     }
+    *units = count;
     return true;
+}
+
+bool y_utf8_valid(const void *s, size_t len)
+{
+    uint64_t units;
+    return y_utf8_units(s, len, &units);
 }
 
 /* --- JSON (RFC 8259), without recursion: one bit of the stack says whether a level is an object

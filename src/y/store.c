@@ -1,202 +1,506 @@
-/* Clients, items, types: where they are kept, found, split and merged. */
+/*
+ * Where a document keeps things: clients, their structs by clock, items, content.
+ *
+ * A client's structs are in blocks of up to 256 entries {clock, item}: looking one up is a binary
+ * search over the blocks and one within; putting one in the middle moves at most a block (2 KiB),
+ * so that a document of any size is edited at the same speed anywhere. Items never move once they
+ * are in a full chunk; the first chunk grows, so that a small document is small, and only in
+ * y_items_reserve(). Content is appended to the pool; what is no longer used there is counted, and
+ * at the end of a transaction the pool is copied when more than half of it is garbage.
+ */
 #include "y/y_int.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#define POOL_SLACK 4096 /* garbage that is not worth a compaction */
 
-#define SLAB 256
-
-struct slab {
-    struct slab *next;
-    struct y_item items[SLAB];
-};
-
-void *y_grow(void *p, size_t n)
-{
-    void *q = realloc(p, n ? n : 1);
-    if (!q) {
-        fputs("y: out of memory\n", stderr);
-        abort();
-    }
-    return q;
-}
-
-void *y_alloc(size_t n)
-{
-    void *p = y_grow(NULL, n);
-    memset(p, 0, n);
-    return p;
-}
-
-struct y_key *y_key_new(const char *s, size_t len)
-{
-    struct y_key *k = y_alloc(sizeof(*k) + len);
-    k->len = (uint32_t)len;
-    if (len)
-        memcpy(k->s, s, len);
-    return k;
-}
-
-/* --- clients -------------------------------------------------------------------------------------
+/* --- clients ------------------------------------------------------------------------------------
  */
 
-static size_t client_slot(struct y_client *const *table, size_t cap, uint64_t id)
+static uint32_t client_slot(const struct ydoc *doc, uint64_t id)
 {
-    size_t i = (size_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (cap - 1);
-    while (table[i] && table[i]->id != id)
-        i = (i + 1) & (cap - 1);
+    uint32_t mask = doc->client_table_cap - 1;
+    uint32_t i = (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & mask;
+    while (doc->client_table[i] && doc->clients[doc->client_table[i] - 1].id != id)
+        i = (i + 1) & mask;
     return i;
 }
 
-struct y_client *y_client_find(const struct ydoc *doc, uint64_t id)
+uint32_t y_client_find(const struct ydoc *doc, uint64_t id)
 {
-    if (doc->last && doc->last->id == id)
-        return doc->last;
-    return doc->client_cap ? doc->clients[client_slot(doc->clients, doc->client_cap, id)] : NULL;
+    if (!doc->client_count)
+        return Y_NOBODY;
+    if (doc->clients[doc->last_client].id == id)
+        return doc->last_client;
+    return doc->client_table[client_slot(doc, id)] - 1;
 }
 
-static void rehash(struct ydoc *doc)
+static int clients_grow(struct ydoc *doc)
 {
-    size_t cap = doc->client_cap ? doc->client_cap * 2 : 16;
-    struct y_client **table = y_alloc(cap * sizeof(*table));
-    for (size_t i = 0; i < doc->client_count; i++)
-        table[client_slot(table, cap, doc->all[i]->id)] = doc->all[i];
-    free(doc->clients);
-    doc->clients = table;
-    doc->client_cap = cap;
-}
-
-struct y_client *y_client_of(struct ydoc *doc, uint64_t id)
-{
-    struct y_client *c = y_client_find(doc, id);
-    if (c) {
-        doc->last = c;
-        return c;
+    if (doc->client_count == doc->client_cap) {
+        uint32_t cap = doc->client_cap ? doc->client_cap * 2 : 4;
+        struct y_client *p = y_realloc(doc->clients, cap * sizeof(*p));
+        if (!p)
+            return Y_ERR_NOMEM;
+        doc->clients = p;
+        doc->extra += (cap - doc->client_cap) * sizeof(*p);
+        doc->client_cap = cap;
     }
-    if ((doc->client_count + 1) * 2 > doc->client_cap)
-        rehash(doc);
-    if (doc->client_count == doc->all_cap) {
-        doc->all_cap = doc->all_cap ? doc->all_cap * 2 : 16;
-        doc->all = y_grow(doc->all, doc->all_cap * sizeof(*doc->all));
+    if ((doc->client_count + 1) * 2 > doc->client_table_cap) {
+        uint32_t cap = doc->client_table_cap ? doc->client_table_cap * 2 : 8;
+        uint32_t *p = y_realloc(doc->client_table, cap * sizeof(*p));
+        if (!p)
+            return Y_ERR_NOMEM;
+        doc->extra += (cap - doc->client_table_cap) * sizeof(*p);
+        doc->client_table = p;
+        doc->client_table_cap = cap;
+        memset(p, 0, cap * sizeof(*p));
+        for (uint32_t i = 0; i < doc->client_count; i++)
+            p[client_slot(doc, doc->clients[i].id)] = i + 1;
     }
-    c = y_alloc(sizeof(*c));
-    c->id = id;
-    doc->all[doc->client_count++] = c;
-    doc->clients[client_slot(doc->clients, doc->client_cap, id)] = c;
-    doc->memory += sizeof(*c);
-    doc->last = c;
-    return c;
+    return Y_OK;
 }
 
-/* --- items ---------------------------------------------------------------------------------------
+int y_client_of(struct ydoc *doc, uint64_t id, uint32_t *client)
+{
+    uint32_t known = y_client_find(doc, id);
+    if (known == Y_NOBODY) {
+        int error = clients_grow(doc);
+        if (error)
+            return error;
+        known = doc->client_count++;
+        doc->clients[known] = (struct y_client){.id = id, .blocked_on = Y_NOBODY};
+        doc->client_table[client_slot(doc, id)] = known + 1;
+    }
+    doc->last_client = known;
+    *client = known;
+    return Y_OK;
+}
+
+/* New clients are few between two calls: sorted among themselves, then merged from behind. */
+int y_clients_sorted(struct ydoc *doc)
+{
+    uint32_t n = doc->client_count, m = doc->order_count;
+    if (m == n)
+        return Y_OK;
+    uint32_t *p = y_realloc(doc->order, n * sizeof(*p));
+    if (!p)
+        return Y_ERR_NOMEM;
+    doc->order = p;
+    for (; m < n; m++) {
+        /* insertion where that is cheap, which is nearly always */
+        uint64_t id = doc->clients[m].id;
+        uint32_t low = 0, high = m;
+        while (low < high) {
+            uint32_t mid = (low + high) / 2;
+            if (doc->clients[p[mid]].id > id)
+                low = mid + 1;
+            else
+                high = mid;
+        }
+        memmove(p + low + 1, p + low, (m - low) * sizeof(*p));
+        p[low] = m;
+    }
+    doc->order_count = n;
+    return Y_OK;
+}
+
+/* --- structs by clock ---------------------------------------------------------------------------
  */
 
-struct y_item *y_item_new(struct ydoc *doc)
+static uint32_t find_in_block(const struct y_block *b, uint32_t clock)
 {
-    if (!doc->free_items) {
-        struct slab *s = y_grow(NULL, sizeof(*s));
-        s->next = doc->slabs;
-        doc->slabs = s;
-        doc->memory += sizeof(*s);
-        for (size_t i = 0; i < SLAB; i++) {
-            s->items[i].right = doc->free_items;
-            doc->free_items = &s->items[i];
+    uint32_t low = 0, n = b->n;
+    while (n > 1) {
+        uint32_t half = n / 2;
+        low += b->e[low + half].clock <= clock ? half : 0;
+        n -= half;
+    }
+    return low;
+}
+
+struct y_at y_find(struct y_client *c, uint32_t clock)
+{
+    uint32_t last = c->block_count - 1;
+    const struct y_block *b = &c->blocks[last];
+    if (b->e[b->n - 1].clock <= clock)
+        return (struct y_at){last, b->n - 1u};
+    if (last) {
+        uint32_t h = c->hint <= last ? c->hint : last;
+        if (c->blocks[h].e[0].clock > clock || (h < last && c->blocks[h + 1].e[0].clock <= clock)) {
+            uint32_t n = last + 1;
+            h = 0;
+            while (n > 1) {
+                uint32_t half = n / 2;
+                h += c->blocks[h + half].e[0].clock <= clock ? half : 0;
+                n -= half;
+            }
+        }
+        c->hint = last = h;
+    }
+    return (struct y_at){last, find_in_block(&c->blocks[last], clock)};
+}
+
+bool y_at_next(const struct y_client *c, struct y_at *at)
+{
+    if (at->i + 1 < c->blocks[at->b].n) {
+        at->i++;
+        return true;
+    }
+    if (at->b + 1 == c->block_count)
+        return false;
+    at->b++;
+    at->i = 0;
+    return true;
+}
+
+bool y_at_prev(struct y_at *at, const struct y_client *c)
+{
+    if (at->i) {
+        at->i--;
+        return true;
+    }
+    if (!at->b)
+        return false;
+    at->b--;
+    at->i = c->blocks[at->b].n - 1u;
+    return true;
+}
+
+static int block_grow(struct ydoc *doc, struct y_block *b)
+{
+    uint16_t cap = b->cap < 64 ? (b->cap ? (uint16_t)(b->cap * 4) : 4) : Y_BLOCK;
+    struct y_entry *e = y_realloc(b->e, cap * sizeof(*e));
+    if (!e)
+        return Y_ERR_NOMEM;
+    doc->extra += (size_t)(cap - b->cap) * sizeof(*e);
+    b->e = e;
+    b->cap = cap;
+    return Y_OK;
+}
+
+static int blocks_grow(struct ydoc *doc, struct y_client *c)
+{
+    if (c->block_count < c->block_cap)
+        return Y_OK;
+    uint32_t cap = c->block_cap ? c->block_cap + c->block_cap / 2 + 1 : 1;
+    struct y_block *p = y_realloc(c->blocks, cap * sizeof(*p));
+    if (!p)
+        return Y_ERR_NOMEM;
+    doc->extra += (cap - c->block_cap) * sizeof(*p);
+    c->blocks = p;
+    c->block_cap = cap;
+    return Y_OK;
+}
+
+/* A new empty block at index `at`, with room. */
+static int block_new(struct ydoc *doc, struct y_client *c, uint32_t at)
+{
+    if (blocks_grow(doc, c) < 0)
+        return Y_ERR_NOMEM;
+    struct y_block fresh = {NULL, 0, c->block_count ? 64 : 0};
+    if (fresh.cap) { /* the client is a big one: a whole block at once */
+        fresh.e = y_realloc(NULL, Y_BLOCK * sizeof(*fresh.e));
+        if (!fresh.e)
+            return Y_ERR_NOMEM;
+        fresh.cap = Y_BLOCK;
+        doc->extra += Y_BLOCK * sizeof(*fresh.e);
+    } else if (block_grow(doc, &fresh) < 0) {
+        return Y_ERR_NOMEM;
+    }
+    memmove(c->blocks + at + 1, c->blocks + at, (c->block_count - at) * sizeof(*c->blocks));
+    c->blocks[at] = fresh;
+    c->block_count++;
+    return Y_OK;
+}
+
+/* A full client gets its next block only when something comes into it: no block but a client's
+ * first is ever empty. */
+int y_append_room(struct ydoc *doc, struct y_client *c)
+{
+    if (!c->block_count)
+        return block_new(doc, c, 0);
+    struct y_block *b = &c->blocks[c->block_count - 1];
+    if (b->n < b->cap)
+        return Y_OK;
+    if (b->n < Y_BLOCK)
+        return block_grow(doc, b);
+    if (!doc->spare_block) {
+        doc->spare_block = y_realloc(NULL, Y_BLOCK * sizeof(*doc->spare_block));
+        if (!doc->spare_block)
+            return Y_ERR_NOMEM;
+        doc->extra += Y_BLOCK * sizeof(*doc->spare_block);
+    }
+    return blocks_grow(doc, c);
+}
+
+void y_append(struct ydoc *doc, y_handle h)
+{
+    struct y_item *it = y_item(doc, h);
+    struct y_client *c = &doc->clients[it->client];
+    struct y_block *b = &c->blocks[c->block_count - 1];
+    if (b->n == Y_BLOCK) {
+        b = &c->blocks[c->block_count++];
+        *b = (struct y_block){doc->spare_block, 0, Y_BLOCK};
+        doc->spare_block = NULL;
+    }
+    b->e[b->n++] = (struct y_entry){it->clock, h};
+    c->state = y_end_of(it);
+    if (doc->waiting_structs && (c->heap_count || c->waiters))
+        y_wait_look(doc, it->client);
+}
+
+int y_insert_after(struct ydoc *doc, struct y_client *c, struct y_at at, y_handle h)
+{
+    struct y_block *b = &c->blocks[at.b];
+    uint32_t i = at.i + 1;
+    if (b->n == b->cap) {
+        if (b->n < Y_BLOCK) {
+            if (block_grow(doc, b) < 0)
+                return Y_ERR_NOMEM;
+        } else {
+            /* In two: half and half, but at the end of everything the full one stays full. */
+            uint32_t keep = at.b + 1 == c->block_count && i == b->n ? Y_BLOCK : Y_BLOCK / 2;
+            if (block_new(doc, c, at.b + 1) < 0)
+                return Y_ERR_NOMEM;
+            b = &c->blocks[at.b];
+            struct y_block *right = b + 1;
+            right->n = (uint16_t)(b->n - keep);
+            memcpy(right->e, b->e + keep, right->n * sizeof(*b->e));
+            b->n = (uint16_t)keep;
+            if (i > keep || (i == keep && keep == Y_BLOCK)) {
+                i -= keep;
+                b = right;
+            }
         }
     }
-    struct y_item *it = doc->free_items;
-    doc->free_items = it->right;
-    *it = (struct y_item){0};
-    return it;
+    memmove(b->e + i + 1, b->e + i, (b->n - i) * sizeof(*b->e));
+    b->e[i] = (struct y_entry){y_item(doc, h)->clock, h};
+    b->n++;
+    return Y_OK;
 }
 
-/* `key` is not freed: it may be an entry's. */
-void y_item_free(struct ydoc *doc, struct y_item *it)
+static void block_free(struct y_client *c, uint32_t b)
 {
-    free(it->data);
-    it->data = NULL;
-    it->right = doc->free_items;
-    doc->free_items = it;
+    y_mem_free(c->blocks[b].e);
+    memmove(c->blocks + b, c->blocks + b + 1, (c->block_count - b - 1) * sizeof(*c->blocks));
+    c->block_count--;
 }
 
-void y_set_content(struct y_item *it, const void *data, size_t len)
+void y_remove(struct y_client *c, struct y_at at, uint32_t n)
 {
-    if (!len)
-        return;
-    it->data = y_grow(NULL, len);
-    memcpy(it->data, data, len);
-    it->bytes = it->cap = (uint32_t)len;
-}
-
-static void append_content(struct y_item *it, const struct y_item *more)
-{
-    if (!more->bytes)
-        return;
-    if (it->cap - it->bytes < more->bytes) {
-        uint32_t cap = it->cap ? it->cap : 16;
-        while (cap - it->bytes < more->bytes)
-            cap *= 2;
-        it->data = y_grow(it->data, cap);
-        it->cap = cap;
+    while (n) {
+        struct y_block *b = &c->blocks[at.b];
+        uint32_t here = n <= at.i + 1 ? n : at.i + 1, from = at.i + 1 - here;
+        memmove(b->e + from, b->e + at.i + 1, (b->n - at.i - 1) * sizeof(*b->e));
+        b->n = (uint16_t)(b->n - here);
+        n -= here;
+        if (!b->n)
+            block_free(c, at.b);
+        if (n) {
+            at.b--;
+            at.i = c->blocks[at.b].n - 1u;
+        }
     }
-    memcpy(it->data + it->bytes, more->data, more->bytes);
-    it->bytes += more->bytes;
 }
 
-/* Index of the struct that has `clock`, which must be below the client's state. */
-size_t y_find(struct y_client *c, uint32_t clock)
-{
-    size_t low = 0, high = c->count - 1, mid = c->hint < c->count ? c->hint : high;
-    if (c->structs[high]->clock <= clock)
-        return high;
-    for (;;) {
-        struct y_item *it = c->structs[mid];
-        if (clock < it->clock)
-            high = mid - 1;
-        else if (clock >= y_end_of(it))
-            low = mid + 1;
-        else
-            break;
-        mid = low + (high - low) / 2;
-    }
-    c->hint = mid;
-    return mid;
-}
-
-static void insert_struct(struct y_client *c, size_t at, struct y_item *it)
-{
-    if (c->count == c->cap) {
-        c->cap = c->cap ? c->cap * 2 : 8;
-        c->structs = y_grow(c->structs, c->cap * sizeof(*c->structs));
-    }
-    memmove(c->structs + at + 1, c->structs + at, (c->count - at) * sizeof(*c->structs));
-    c->structs[at] = it;
-    c->count++;
-}
-
-void y_add_struct(struct ydoc *doc, struct y_item *it)
-{
-    struct y_client *c = it->client;
-    y_touch(doc, c);
-    insert_struct(c, c->count, it);
-    c->state = y_end_of(it);
-    doc->memory += it->bytes;
-    doc->integrated = true;
-}
-
-/* --- content, cut --------------------------------------------------------------------------------
+/* --- items --------------------------------------------------------------------------------------
  */
 
-/* Byte offset of UTF-16 unit `at`; *inside if that is the middle of a surrogate pair, whose first
- * byte the offset is then. */
-static uint32_t utf16_offset(const struct y_item *it, uint32_t at, bool *inside)
+static int chunk_new(struct ydoc *doc)
 {
-    uint32_t i = 0, units = 0;
+    if (doc->chunk_count == doc->chunk_cap) {
+        uint32_t cap = doc->chunk_cap ? doc->chunk_cap * 2 : 4;
+        struct y_item **p = y_realloc(doc->chunks, cap * sizeof(*p));
+        if (!p)
+            return Y_ERR_NOMEM;
+        doc->chunks = p;
+        doc->chunk_cap = cap;
+    }
+    struct y_item *chunk = y_realloc(NULL, Y_CHUNK * sizeof(*chunk));
+    if (!chunk)
+        return Y_ERR_NOMEM;
+    doc->chunks[doc->chunk_count++] = chunk;
+    doc->slots += Y_CHUNK;
+    return Y_OK;
+}
+
+/* Slots [unused, slots) were never used; slot 0 never is. */
+int y_items_reserve(struct ydoc *doc, uint32_t n)
+{
+    if (!doc->unused)
+        doc->unused = 1;
+    while (doc->free_count + (doc->slots > doc->unused ? doc->slots - doc->unused : 0) < n) {
+        if (doc->slots >= Y_CHUNK || n > Y_CHUNK / 2) {
+            if (doc->chunk_count == 1 && doc->slots < Y_CHUNK) {
+                struct y_item *p = y_realloc(doc->chunks[0], Y_CHUNK * sizeof(*p));
+                if (!p)
+                    return Y_ERR_NOMEM;
+                doc->chunks[0] = p;
+                doc->slots = Y_CHUNK;
+            } else if (chunk_new(doc) < 0) {
+                return Y_ERR_NOMEM;
+            }
+            continue;
+        }
+        uint32_t slots = doc->slots ? doc->slots * 2 : 16;
+        if (!doc->chunk_count) {
+            doc->chunks = y_realloc(NULL, 4 * sizeof(*doc->chunks));
+            if (!doc->chunks)
+                return Y_ERR_NOMEM;
+            doc->chunk_cap = 4;
+            doc->chunks[0] = NULL;
+            doc->chunk_count = 1;
+        }
+        struct y_item *p = y_realloc(doc->chunks[0], slots * sizeof(*p));
+        if (!p)
+            return Y_ERR_NOMEM;
+        doc->chunks[0] = p;
+        doc->slots = slots;
+    }
+    return Y_OK;
+}
+
+y_handle y_item_new(struct ydoc *doc)
+{
+    y_handle h = doc->free_items;
+    if (h) {
+        doc->free_items = y_item(doc, h)->right;
+        doc->free_count--;
+    } else {
+        h = doc->unused++;
+    }
+    struct y_item *it = y_item(doc, h);
+    memset(it, 0, sizeof(*it));
+    it->client = it->origin.client = it->right_origin.client = Y_NOBODY;
+    return h;
+}
+
+void y_item_free(struct ydoc *doc, y_handle h)
+{
+    y_item(doc, h)->right = doc->free_items;
+    doc->free_items = h;
+    doc->free_count++;
+}
+
+y_handle y_item_at(struct ydoc *doc, struct y_id id)
+{
+    struct y_client *c = &doc->clients[id.client];
+    return y_at_entry(c, y_find(c, id.clock))->item;
+}
+
+/* --- content ------------------------------------------------------------------------------------
+ */
+
+int y_pool_room(struct ydoc *doc, size_t n)
+{
+    if (doc->pool_cap - doc->pool_len >= n)
+        return Y_OK;
+    if (n > UINT32_MAX - doc->pool_len)
+        return Y_ERR_RANGE;
+    size_t cap = doc->pool_cap + doc->pool_cap / 4 + 64;
+    if (cap < doc->pool_len + n)
+        cap = doc->pool_len + n + 16;
+    uint8_t *p = y_realloc(doc->pool, cap);
+    if (!p)
+        return Y_ERR_NOMEM;
+    doc->pool = p;
+    doc->pool_cap = cap;
+    return Y_OK;
+}
+
+int y_set_content(struct ydoc *doc, struct y_item *it, const void *data, size_t len)
+{
+    int error = y_pool_room(doc, len);
+    if (error)
+        return error;
+    if (len)
+        memcpy(doc->pool + doc->pool_len, data, len);
+    it->off = (uint32_t)doc->pool_len;
+    it->bytes = (uint32_t)len;
+    it->room = 0;
+    doc->pool_len += len;
+    return Y_OK;
+}
+
+/* In place if the content is the last in the pool or has room, else moved to the end with room to
+ * double, so that two who type by turns cost what they type. */
+int y_append_content(struct ydoc *doc, struct y_item *it, const void *data, size_t len)
+{
+    if (!len)
+        return Y_OK;
+    uint32_t room = it->room ? 1u << it->room : it->bytes;
+    if (room - it->bytes < len) {
+        if ((size_t)it->off + room == doc->pool_len && !it->room) {
+            int error = y_pool_room(doc, len);
+            if (error)
+                return error;
+            doc->pool_len += len;
+        } else {
+            uint8_t log = 4;
+            while (log < 31 && (UINT32_C(1) << log) < it->bytes + len)
+                log++;
+            int error = y_pool_room(doc, (size_t)1 << log);
+            if (error)
+                return error;
+            memcpy(doc->pool + doc->pool_len, doc->pool + it->off, it->bytes);
+            doc->garbage += room;
+            it->off = (uint32_t)doc->pool_len;
+            it->room = log;
+            doc->pool_len += (size_t)1 << log;
+        }
+    }
+    memcpy(doc->pool + it->off + it->bytes, data, len);
+    it->bytes += (uint32_t)len;
+    return Y_OK;
+}
+
+void y_drop_content(struct ydoc *doc, struct y_item *it)
+{
+    uint32_t room = it->room ? 1u << it->room : it->bytes;
+    if (room && (size_t)it->off + room == doc->pool_len)
+        doc->pool_len = it->off;
+    else
+        doc->garbage += room;
+    it->off = it->bytes = 0;
+    it->room = 0;
+}
+
+/* Copies what is used when more than half is not. Not being able to is no error. */
+void y_pool_compact(struct ydoc *doc)
+{
+    if (doc->garbage < POOL_SLACK || doc->garbage < doc->pool_len / 2)
+        return;
+    size_t cap = doc->pool_len - doc->garbage, len = 0;
+    cap += cap / 4 + 64;
+    uint8_t *p = y_realloc(NULL, cap);
+    if (!p)
+        return;
+    for (uint32_t k = 0; k < doc->client_count; k++) {
+        const struct y_client *c = &doc->clients[k];
+        for (uint32_t b = 0; b < c->block_count; b++) {
+            for (uint32_t i = 0; i < c->blocks[b].n; i++) {
+                struct y_item *it = y_item(doc, c->blocks[b].e[i].item);
+                if (!it->bytes || it->kind == Y_TYPE)
+                    continue;
+                memcpy(p + len, doc->pool + it->off, it->bytes);
+                it->off = (uint32_t)len;
+                it->room = 0;
+                len += it->bytes;
+            }
+        }
+    }
+    y_mem_free(doc->pool);
+    doc->pool = p;
+    doc->pool_len = len;
+    doc->pool_cap = cap;
+    doc->garbage = 0;
+}
+
+size_t y_utf16_offset(const uint8_t *s, size_t bytes, uint32_t at, bool *inside)
+{
+    size_t i = 0;
     *inside = false;
-    if (it->bytes == it->len) /* all ASCII */
-        return at;
-    while (units < at) {
-        uint8_t b = it->data[i];
+    for (uint32_t units = 0; units < at && i < bytes;) {
+        uint8_t b = s[i];
         uint32_t wide = b >= 0xf0 ? 2 : 1;
         if (units + wide > at) {
             *inside = true;
@@ -208,166 +512,24 @@ static uint32_t utf16_offset(const struct y_item *it, uint32_t at, bool *inside)
     return i;
 }
 
-static uint32_t wire_offset(const struct y_item *it, uint32_t at)
+int y_string_out(const struct ydoc *doc, const struct y_item *it, uint32_t from, uint32_t to,
+                 struct ybuf *out)
 {
-    struct y_reader r = y_reader_of(it->data, it->bytes);
-    size_t len;
-    for (uint32_t i = 0; i < at; i++) {
-        if (it->kind == Y_ANY)
-            y_skip_any(&r);
-        else
-            y_read_bytes(&r, &len);
+    const uint8_t *s = y_content(doc, it);
+    size_t a = from, b = to;
+    bool cut_front = false, cut_back = false;
+    if (it->bytes != it->len) { /* else it is ASCII */
+        a = y_utf16_offset(s, it->bytes, from, &cut_front);
+        b = to == it->len ? it->bytes : y_utf16_offset(s, it->bytes, to, &cut_back);
     }
-    return (uint32_t)(r.p - it->data);
-}
-
-/* What is cut in a surrogate pair has U+FFFD on both sides, as in Yjs (ContentString.splice). */
-static void cut_string(struct y_item *it, uint32_t at, struct y_item *right)
-{
-    static const uint8_t lost[3] = {0xef, 0xbf, 0xbd};
-    bool inside;
-    uint32_t from = utf16_offset(it, at, &inside);
-    if (!inside) {
-        y_set_content(right, it->data + from, it->bytes - from);
-        it->bytes = from;
-        return;
+    int error = Y_OK;
+    if (cut_front) {
+        error = ybuf_append(out, "\xef\xbf\xbd", 3);
+        a += 4;
     }
-    uint32_t rest = it->bytes - from - 4;
-    right->data = y_grow(NULL, rest + 3);
-    right->bytes = right->cap = rest + 3;
-    memcpy(right->data, lost, 3);
-    memcpy(right->data + 3, it->data + from + 4, rest);
-    memcpy(it->data + from, lost, 3);
-    it->bytes = from + 3;
-}
-
-static void cut_content(struct y_item *it, uint32_t at, struct y_item *right)
-{
-    if (it->kind == Y_STRING) {
-        cut_string(it, at, right);
-    } else if (it->kind == Y_JSON || it->kind == Y_ANY) {
-        uint32_t from = wire_offset(it, at);
-        y_set_content(right, it->data + from, it->bytes - from);
-        it->bytes = from;
-    }
-}
-
-/* Drops the first n clocks of a struct that is not integrated. */
-void y_trim_front(struct y_item *it, uint32_t n)
-{
-    struct y_item rest = {.kind = it->kind};
-    if (it->kind != Y_GC && it->kind != Y_DELETED) {
-        cut_content(it, n, &rest);
-        free(it->data);
-        it->data = rest.data;
-        it->bytes = rest.bytes;
-        it->cap = rest.cap;
-    }
-    it->clock += n;
-    it->len -= n;
-}
-
-/* --- split and merge (yjs Item.js `splitItem`, `mergeWith`)
- * --------------------------------------- */
-
-static void note_merge(struct ydoc *doc, struct y_item *it)
-{
-    if (doc->merge_count == doc->merge_cap) {
-        doc->merge_cap = doc->merge_cap ? doc->merge_cap * 2 : 16;
-        doc->merges = y_grow(doc->merges, doc->merge_cap * sizeof(*doc->merges));
-    }
-    doc->merges[doc->merge_count++] = (struct y_merge){it->client, it->clock};
-}
-
-void y_note_merge(struct ydoc *doc, struct y_item *it)
-{
-    note_merge(doc, it);
-}
-
-/* Cuts an integrated item before its clock `at` (of its own); the right half. */
-struct y_item *y_split(struct ydoc *doc, struct y_item *it, uint32_t at)
-{
-    struct y_item *right = y_item_new(doc);
-    size_t index = y_find(it->client, it->clock);
-    right->client = it->client;
-    right->clock = it->clock + at;
-    right->len = it->len - at;
-    right->kind = it->kind;
-    right->deleted = it->deleted;
-    right->origin = (struct y_id){it->client, right->clock - 1};
-    right->right_origin = it->right_origin;
-    right->parent = it->parent;
-    right->key = it->key;
-    cut_content(it, at, right);
-    it->len = at;
-    right->left = it;
-    right->right = it->right;
-    it->right = right;
-    if (right->right)
-        right->right->left = right;
-    else if (right->key)
-        y_entry_of(right->parent, right->key->s, right->key->len)->item = right;
-    insert_struct(it->client, index + 1, right);
-    note_merge(doc, right);
-    return right;
-}
-
-struct y_item *y_clean_end(struct ydoc *doc, struct y_id id)
-{
-    struct y_item *it = id.client->structs[y_find(id.client, id.clock)];
-    if (it->kind != Y_GC && id.clock != y_end_of(it) - 1)
-        y_split(doc, it, id.clock - it->clock + 1);
-    return it;
-}
-
-struct y_item *y_clean_start(struct ydoc *doc, struct y_id id)
-{
-    struct y_item *it = id.client->structs[y_find(id.client, id.clock)];
-    if (it->kind != Y_GC && id.clock != it->clock)
-        return y_split(doc, it, id.clock - it->clock);
-    return it;
-}
-
-static bool merge(struct ydoc *doc, struct y_item *left, struct y_item *right)
-{
-    if (left->kind != right->kind || left->deleted != right->deleted)
-        return false;
-    if (left->kind == Y_GC) {
-        left->len += right->len;
-        return true;
-    }
-    if (left->kind != Y_DELETED && left->kind != Y_STRING && left->kind != Y_JSON &&
-        left->kind != Y_ANY)
-        return false;
-    if (!y_same_id(right->origin, y_last_id(left)) || left->right != right ||
-        !y_same_id(left->right_origin, right->right_origin))
-        return false;
-    append_content(left, right);
-    left->right = right->right;
-    if (left->right)
-        left->right->left = left;
-    left->len += right->len;
-    if (right->key) {
-        struct y_entry *e = y_entry_find(right->parent, right->key->s, right->key->len);
-        if (e && e->item == right)
-            e->item = left;
-    }
-    return true;
-}
-
-/* Merges structs[pos] into what is left of it, and that again, as far as it goes; how many went
- * (yjs Transaction.js `tryToMergeWithLefts`). */
-size_t y_merge_left(struct ydoc *doc, struct y_client *c, size_t pos)
-{
-    size_t i = pos;
-    while (i > 0 && merge(doc, c->structs[i - 1], c->structs[i])) {
-        y_item_free(doc, c->structs[i]);
-        i--;
-    }
-    if (i < pos) {
-        memmove(c->structs + i + 1, c->structs + pos + 1,
-                (c->count - pos - 1) * sizeof(*c->structs));
-        c->count -= pos - i;
-    }
-    return pos - i;
+    if (!error && b > a)
+        error = ybuf_append(out, s + a, b - a);
+    if (!error && cut_back && !(cut_front && to - from == 1))
+        error = ybuf_append(out, "\xef\xbf\xbd", 3);
+    return error;
 }

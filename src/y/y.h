@@ -34,6 +34,11 @@ enum y_error {
 /* A static English sentence for any of the above; never NULL. */
 const char *y_strerror(int error);
 
+/* Where all memory comes from, as realloc() and free() of libc, which NULL means. Set it before
+ * anything else is called: what one allocator gave, another must not free. Not for several threads
+ * at once. */
+void y_set_allocator(void *(*realloc_fn)(void *, size_t), void (*free_fn)(void *));
+
 /* --- bytes -------------------------------------------------------------------------------------
  */
 
@@ -44,6 +49,15 @@ struct ybuf {
 };
 void ybuf_release(struct ybuf *b); /* frees, leaves it all zero */
 int ybuf_append(struct ybuf *b, const void *data, size_t len);
+
+/* Borrowed bytes. */
+struct y_slice {
+    const uint8_t *p;
+    size_t n;
+};
+
+/* The two encodings of updates (Yjs's encodeStateAsUpdate and encodeStateAsUpdateV2). */
+enum y_format { Y_V1 = 0, Y_V2 };
 
 /* lib0 encoding: varUint = 7 bits a byte, low first; varByteArray and varString = varUint length,
  * then the bytes. Return Y_OK or Y_ERR_NOMEM. */
@@ -59,7 +73,7 @@ struct y_reader {
 static inline struct y_reader y_reader_of(const void *data, size_t len)
 {
     const uint8_t *p = (const uint8_t *)data;
-    return (struct y_reader){p, p + len, Y_OK};
+    return (struct y_reader){p, len ? p + len : p, Y_OK};
 }
 uint64_t y_read_varuint(struct y_reader *r); /* at most 2^53 - 1, as in lib0 */
 uint8_t y_read_u8(struct y_reader *r);
@@ -96,10 +110,12 @@ struct y_applied {
  * be integrated yet is kept (and travels in ydoc_encode_update) until what it needs has come; more
  * than max_pending_bytes of that is Y_ERR_LIMIT. */
 int ydoc_apply(struct ydoc *doc, const void *update, size_t len, struct y_applied *out);
+int ydoc_apply_v2(struct ydoc *doc, const void *update, size_t len, struct y_applied *out);
 
 /* Appends a v1 update with all that a replica with state vector `sv` (v1 encoding; NULL, 0 = empty)
  * lacks, pending updates included. Y_ERR_MALFORMED for a bad `sv`. */
 int ydoc_encode_update(const struct ydoc *doc, const void *sv, size_t sv_len, struct ybuf *out);
+int ydoc_encode_update_v2(const struct ydoc *doc, const void *sv, size_t sv_len, struct ybuf *out);
 /* Appends the document's state vector, v1 encoding. */
 int ydoc_encode_state_vector(const struct ydoc *doc, struct ybuf *out);
 /* Whether a replica with state vector `sv` lacks nothing of what ydoc_encode_update would send
@@ -131,6 +147,23 @@ int ydoc_map_set_string(struct ydoc *doc, const char *name, const char *key, con
 
 /* 0 if the bytes are one well-formed v1 update, else negative. */
 int y_update_check(const void *update, size_t len);
+int y_update_check_v2(const void *update, size_t len);
+
+/* Appends to `out` one update with everything that the `n` updates hold, as Yjs's mergeUpdates:
+ * sorted, overlaps taken once, gaps filled with Skip, nothing integrated. O(n log n). */
+int y_updates_merge(const struct y_slice *updates, size_t n, enum y_format format,
+                    struct ybuf *out);
+/* Appends what of `update` a replica with state vector `sv` lacks (diffUpdate). */
+int y_update_diff(const void *update, size_t len, const void *sv, size_t sv_len,
+                  enum y_format format, struct ybuf *out);
+/* Appends the state vector that a document would have after `update` (encodeStateVectorFromUpdate):
+ * clocks up to the first gap of each client. */
+int y_update_state_vector(const void *update, size_t len, enum y_format format, struct ybuf *out);
+/* Appends the same update in another format. */
+int y_update_convert(const void *update, size_t len, enum y_format from, enum y_format to,
+                     struct ybuf *out);
+
+int y_update_inspect(const void *update, size_t len, enum y_format format, struct ybuf *out);
 
 /* Verifies every invariant of the document's structures; for tests. NULL if all hold, else which
  * does not (static text). */

@@ -1,79 +1,91 @@
 /*
- * What the files of src/y share. docs/internals-y.md tells how it works.
+ * What the files of src/y share: how a document is held in memory. docs/internals-y.md tells why.
  *
- * An item is one run of a client's structs, integrated or waiting. A client's integrated structs
- * are an array sorted by clock without gaps; what cannot be integrated yet is in a heap, lowest
- * clock first.
+ *     doc ── clients[]   id, state ── blocks ── {clock, item} sorted by clock, without gaps
+ *      │                               │
+ *      ├── arena         items, 60 bytes, in chunks, named by 32-bit handles; 0 is none
+ *      ├── pool          the content of items: one growing buffer, offsets
+ *      ├── seqs[]        chains of items: the list of a type, or all values of one map key
+ *      ├── types[]       shared types: their list, their keys, the item that holds them
+ *      └── waiting       structs and deletions whose predecessors have not come (wait.c)
+ *
+ * Invariants, checked by ydoc_check(): a client's structs cover [0, state); an item that is not GC
+ * is in exactly one chain, linked both ways; a map chain's last item is its value and all others
+ * are deleted; a chain's `units` is the sum of its countable items that are not deleted; if a chain
+ * has an index, every item of it is in a leaf, in order, and sums agree.
+ *
+ * Out of memory: whatever may fail is tried before anything is changed for good; a transaction that
+ * fails is rolled back whole (y_rollback).
  */
 #ifndef Y_Y_INT_H
 #define Y_Y_INT_H
 
+#include "y/codec.h"
+#include "y/mem.h"
+#include "y/utf8.h"
 #include "y/y.h"
 
-#define Y_ANY_DEPTH 200
-#define Y_CLOCK_MAX UINT64_C(0xffffffff)
+#include <string.h>
 
-/* Numbers of the wire (yjs structs/Item.js `contentRefs`). */
-enum y_kind {
-    Y_GC = 0,
-    Y_DELETED = 1,
-    Y_JSON = 2,
-    Y_BINARY = 3,
-    Y_STRING = 4,
-    Y_EMBED = 5,
-    Y_FORMAT = 6,
-    Y_TYPE = 7,
-    Y_ANY = 8,
-    Y_DOC = 9,
-    Y_SKIP = 10,
-};
+#define Y_NOBODY UINT32_MAX /* y_id.client of no id */
 
-struct y_client;
-struct y_type;
-struct y_key;
+/* A handle of an item; 0: none. */
+typedef uint32_t y_handle;
 
 struct y_id {
-    struct y_client *client; /* NULL: none */
+    uint32_t client; /* index into doc->clients */
     uint32_t clock;
 };
 
+enum y_flags {
+    Y_DEAD = 1,   /* deleted */
+    Y_KEEP = 2,   /* not to be collected: an undo manager may want it back */
+    Y_REDONE = 4, /* doc->redone knows as what */
+};
+
+/* One run of a client's structs. */
 struct y_item {
-    struct y_client *client;
-    uint32_t clock, len;
-    uint8_t kind;
-    bool deleted;
-    uint32_t scan, conflict; /* stamps of the conflict scan */
-    struct y_item *left, *right;
+    uint32_t client, clock, len;
+    uint8_t kind, flags;
+    uint8_t room; /* log2 of the bytes reserved for content in the pool; 0: just `bytes` */
+    uint8_t spare;
+    y_handle left, right;
     struct y_id origin, right_origin;
-    struct y_id parent_id; /* until integrated: the parent is this item's type */
-    struct y_type *parent; /* NULL: not known, or none */
-    struct y_key *key;     /* parentSub or NULL; until integrated its own, then the entry's */
-    struct y_type *type;   /* of Y_TYPE */
-    uint8_t *data;         /* content: of strings the UTF-8, of others the bytes of the wire */
-    uint32_t bytes, cap;
+    uint32_t seq;   /* the chain it is in; 0 for GC */
+    uint32_t off;   /* of content in the pool; of Y_TYPE the index of its type */
+    uint32_t bytes; /* of content */
+    uint32_t leaf;  /* of the chain's index, if it has one */
+    uint32_t stamp; /* when a conflict scan last came by */
 };
 
-/* A name, which may hold NUL. */
-struct y_key {
-    uint32_t len;
-    char s[];
+/* A chain of items. */
+struct y_seq {
+    uint32_t type, key; /* key 0: the list */
+    y_handle first, last;
+    uint32_t units; /* countable and not deleted: UTF-16 units of text, values of arrays */
+    uint32_t bytes; /* UTF-8 bytes of its strings that are not deleted */
+    uint32_t next;  /* of a map's entries, in order of coming */
+    struct y_index *index;
+    /* where the last local edit was: `cursor` begins at `cursor_units`, `cursor_bytes` */
+    y_handle cursor;
+    uint32_t cursor_units, cursor_bytes;
 };
 
-struct y_entry {
-    struct y_entry *next;
-    struct y_item *item; /* the current value, last of its chain; NULL: none */
-    struct y_type *type; /* in ydoc.roots */
-    struct y_key *key;
-};
+struct y_observer;
 
 struct y_type {
-    struct y_item *owner; /* NULL: a root type, with */
-    const struct y_key *name;
-    struct y_item *start;
-    struct y_entry **buckets; /* map entries */
-    size_t entry_count, bucket_count;
-    struct y_type *next_work; /* work lists of delete and gc */
-    struct y_type *next_all;  /* every type of the document */
+    struct ydoc *doc;
+    y_handle item;                    /* that holds it; 0: a root */
+    uint32_t index;                   /* in doc->types */
+    uint32_t list;                    /* seq */
+    uint32_t name;                    /* key: of a root, XmlElement or XmlHook */
+    uint32_t first_entry, last_entry; /* seqs of a map, or of attributes */
+    uint8_t ref;                      /* enum y_type_ref */
+    bool has_format;                  /* had a Y_FORMAT in it, ever */
+    struct y_type *next_work;
+    uint32_t changed_epoch, changed_next; /* transaction: list of changed types */
+    uint32_t changed_keys;                /* head of doc->touched entries, +1 */
+    struct y_observer *observers;
 };
 
 struct y_range {
@@ -85,98 +97,277 @@ struct y_ranges {
     size_t count, cap;
 };
 
+struct y_entry {
+    uint32_t clock;
+    y_handle item;
+};
+
+#define Y_BLOCK 256
+struct y_block {
+    struct y_entry *e;
+    uint16_t n, cap;
+};
+
+/* A struct that waits: v1 bytes. */
+struct y_waiting {
+    struct y_waiting *next; /* popped in this transaction */
+    uint32_t clock, len, client, bytes;
+    uint32_t epoch; /* of the transaction that pushed it */
+    uint8_t data[];
+};
+
 struct y_client {
     uint64_t id;
-    struct y_item **structs;
-    size_t count, cap, hint;
-    uint32_t state;
+    uint32_t state; /* next clock */
+    uint32_t block_count, block_cap, hint;
+    struct y_block *blocks;
     /* this transaction */
-    uint32_t before, epoch;
+    uint32_t epoch, before, next_changed;
     struct y_ranges deleted;
-    struct y_client *next_changed;
-    /* waiting */
-    struct y_item **heap;
-    size_t heap_count, heap_cap;
-    struct y_ranges pending_deletes; /* a heap too */
-    struct y_client *blocked_on, *waiter_prev, *waiter_next, *waiters;
-    uint32_t blocked_clock;
-    struct y_client *next_work;
+    /* this update: 1 + its section, while something of it is left */
+    uint32_t section;
+    /* waiting: a heap by clock; deletions beyond state */
+    struct y_waiting **heap;
+    uint32_t heap_count, heap_cap;
+    struct y_ranges late;               /* deletions */
+    struct y_ranges late_before;        /* as they were before this transaction tried them */
+    uint32_t late_epoch, late_count;    /* how many there were when this transaction began */
+    uint32_t blocked_on, blocked_clock; /* index or Y_NOBODY */
+    uint32_t waiters, waiter_prev, waiter_next;
+    uint32_t next_work;
     bool in_work;
 };
 
-struct y_merge {
-    struct y_client *client;
-    uint32_t clock;
+struct y_split {
+    uint32_t client, clock;
 };
 
+#define Y_CHUNK 1024
 struct ydoc {
     struct ydoc_opts opts;
-    struct y_client **clients; /* open addressing by id */
-    size_t client_count, client_cap;
-    struct y_client **all; /* the same, in order of coming */
-    size_t all_cap;
-    struct y_client *last;
-    struct y_type roots; /* its entries: name -> type */
-    struct y_type *types;
-    struct y_item *free_items;
-    void *slabs;
-    uint32_t epoch, scan, conflict;
-    struct y_client *changed, *work;
-    struct y_merge *merges;
-    size_t merge_count, merge_cap;
-    size_t pending_bytes, memory;
-    bool integrated; /* something, in this transaction */
+    /* clients */
+    struct y_client *clients;
+    uint32_t client_count, client_cap;
+    uint32_t *client_table, client_table_cap;
+    uint32_t last_client;
+    uint32_t *order; /* of clients, highest id first; order_count are in it */
+    uint32_t order_count;
+    /* items */
+    struct y_item **chunks;
+    uint32_t chunk_count, chunk_cap, slots, unused, free_count;
+    y_handle free_items;
+    struct y_entry *spare_block; /* for the next client that needs one */
+    /* content */
+    uint8_t *pool;
+    size_t pool_len, pool_cap, garbage;
+    /* names */
+    struct y_name *names;
+    uint32_t name_count, name_cap, *name_table, name_table_cap;
+    /* chains and types; index 0 is not used, type 0 has the roots as its entries */
+    struct y_seq *seqs;
+    uint32_t seq_count, seq_cap, free_seq, *seq_table, seq_table_cap, seq_table_used;
+    struct y_type **types;
+    uint32_t type_count, type_cap, free_type;
+    struct y_type roots;
+    /* transaction */
+    uint32_t epoch, depth, stamp;
+    uint32_t changed; /* clients, by next_changed */
+    int error;        /* of the transaction: it will be rolled back */
+    bool touched;     /* something was integrated or deleted */
+    bool local;
+    struct y_split *splits;
+    size_t split_count, split_cap;
+    /* waiting */
+    uint32_t work;
+    struct y_waiting *popped;
+    bool pushed, late_tried; /* in this transaction */
+    size_t waiting_bytes, waiting_structs, waiting_deletes;
+    struct y_type *gone; /* while rolling back */
+    size_t extra;        /* bytes of memory besides arena and pool, about */
 };
 
-/* memory: a failed allocation ends the process (see y.h) */
-void *y_alloc(size_t n);
-void *y_grow(void *p, size_t n);
+/* Interned names: of roots, map keys, XML nodes. They may hold NUL. */
+struct y_name {
+    uint8_t *s;
+    uint32_t len, hash;
+};
 
-/* update.c: decoding; the bytes were checked */
-int y_skip_any(struct y_reader *r);
-bool y_sv_read(const void *sv, size_t len, struct y_reader *out, uint64_t *count);
-void y_update_decode(struct ydoc *doc, struct y_reader *r);
+/* --- store.c: clients, structs by clock, items, content -----------------------------------------
+ */
 
-/* store.c */
-struct y_client *y_client_of(struct ydoc *doc, uint64_t id);
-struct y_client *y_client_find(const struct ydoc *doc, uint64_t id);
-struct y_item *y_item_new(struct ydoc *doc);
-void y_item_free(struct ydoc *doc, struct y_item *it);
-struct y_type *y_type_new(struct ydoc *doc, struct y_item *owner);
-struct y_type *y_root(struct ydoc *doc, const char *name, size_t len);
-struct y_type *y_root_find(const struct ydoc *doc, const char *name);
-struct y_entry *y_entry_of(struct y_type *t, const char *key, size_t len);
-struct y_entry *y_entry_find(const struct y_type *t, const char *key, size_t len);
-struct y_key *y_key_new(const char *s, size_t len);
-void y_set_content(struct y_item *it, const void *data, size_t len);
-size_t y_find(struct y_client *c, uint32_t clock);
-struct y_item *y_clean_end(struct ydoc *doc, struct y_id id);
-struct y_item *y_clean_start(struct ydoc *doc, struct y_id id);
-struct y_item *y_split(struct ydoc *doc, struct y_item *it, uint32_t at);
-void y_trim_front(struct y_item *it, uint32_t n);
-void y_note_merge(struct ydoc *doc, struct y_item *it);
-void y_entries_free(struct y_type *t);
-void y_add_struct(struct ydoc *doc, struct y_item *it);
-size_t y_merge_left(struct ydoc *doc, struct y_client *c, size_t pos);
+uint32_t y_client_find(const struct ydoc *doc, uint64_t id);      /* Y_NOBODY */
+int y_client_of(struct ydoc *doc, uint64_t id, uint32_t *client); /* makes it */
+int y_clients_sorted(struct ydoc *doc);                           /* brings doc->order up to date */
 
-/* transaction.c */
+/* A place in a client's structs. */
+struct y_at {
+    uint32_t b, i;
+};
+/* Where the struct is that has `clock`, which is below the client's state. */
+struct y_at y_find(struct y_client *c, uint32_t clock);
+bool y_at_next(const struct y_client *c, struct y_at *at);
+bool y_at_prev(struct y_at *at, const struct y_client *c);
+static inline struct y_entry *y_at_entry(const struct y_client *c, struct y_at at)
+{
+    return &c->blocks[at.b].e[at.i];
+}
+/* Room for one more at the end; then y_append cannot fail. */
+int y_append_room(struct ydoc *doc, struct y_client *c);
+void y_append(struct ydoc *doc, y_handle h);
+int y_insert_after(struct ydoc *doc, struct y_client *c, struct y_at at, y_handle h);
+/* Removes `n` structs, the last of them at `at`. */
+void y_remove(struct y_client *c, struct y_at at, uint32_t n);
+
+static inline struct y_item *y_item(const struct ydoc *doc, y_handle h)
+{
+    return &doc->chunks[h / Y_CHUNK][h % Y_CHUNK];
+}
+/* Ensures n slots: the next n y_item_new() succeed and move nothing. */
+int y_items_reserve(struct ydoc *doc, uint32_t n);
+y_handle y_item_new(struct ydoc *doc); /* cleared but for client, origins: Y_NOBODY */
+void y_item_free(struct ydoc *doc, y_handle h);
+y_handle y_item_at(struct ydoc *doc, struct y_id id);
+
+int y_pool_room(struct ydoc *doc, size_t n);
+int y_set_content(struct ydoc *doc, struct y_item *it, const void *data, size_t len);
+int y_append_content(struct ydoc *doc, struct y_item *it, const void *data, size_t len);
+void y_drop_content(struct ydoc *doc, struct y_item *it);
+void y_pool_compact(struct ydoc *doc);
+static inline const uint8_t *y_content(const struct ydoc *doc, const struct y_item *it)
+{
+    return doc->pool + it->off;
+}
+/* Appends the UTF-8 of a string item from UTF-16 unit `from` up to `to`; half a pair is U+FFFD. */
+int y_string_out(const struct ydoc *doc, const struct y_item *it, uint32_t from, uint32_t to,
+                 struct ybuf *out);
+/* Byte offset in `s` of UTF-16 unit `at`; *inside: that is the middle of a pair, whose first byte
+ * the offset is. */
+size_t y_utf16_offset(const uint8_t *s, size_t bytes, uint32_t at, bool *inside);
+
+/* --- struct.c: splitting and merging ------------------------------------------------------------
+ */
+
+/* Cuts off what is from `at` (of its own clocks) on; the right part. Needs one reserved item. 0:
+ * out of memory, nothing changed. */
+y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at);
+/* The item that ends with, begins with `id`, cut there if need be; GC is never cut. 0: no memory.
+ */
+y_handle y_clean_end(struct ydoc *doc, struct y_id id);
+y_handle y_clean_start(struct ydoc *doc, struct y_id id);
+/* Merges the struct at `at` into what is left of it, and that again, as far as it goes; how many
+ * went. `at` is then where they are now. */
+uint32_t y_merge_left(struct ydoc *doc, struct y_client *c, struct y_at *at);
+int y_note_split(struct ydoc *doc, uint32_t client, uint32_t clock);
+
+/* --- chain.c: names, chains, types ---------------------------------------------------------------
+ */
+
+int y_name_of(struct ydoc *doc, const void *s, size_t len, uint32_t *name); /* makes it */
+uint32_t y_name_find(const struct ydoc *doc, const void *s, size_t len);    /* 0 */
+struct y_type *y_type_new(struct ydoc *doc, uint8_t ref);
+void y_type_free(struct ydoc *doc, struct y_type *t);
+/* The root called `name`; y_root_of makes it. */
+struct y_type *y_root_find(const struct ydoc *doc, const void *name, size_t len);
+int y_root_of(struct ydoc *doc, const void *name, size_t len, struct y_type **t);
+/* The chain of a key of a type; 0: none yet. */
+uint32_t y_entry_find(const struct ydoc *doc, const struct y_type *t, uint32_t name);
+int y_entry_of(struct ydoc *doc, struct y_type *t, uint32_t name, uint32_t *seq);
+void y_chains_free(struct ydoc *doc);
+static inline struct y_type *y_seq_type(const struct ydoc *doc, uint32_t seq)
+{
+    return doc->types[doc->seqs[seq].type];
+}
+
+/* --- index.c: positions --------------------------------------------------------------------------
+ */
+
+int y_index_build(struct ydoc *doc, struct y_seq *s);
+void y_index_drop(struct ydoc *doc, struct y_seq *s);
+/* After `h` was linked; after `left` was cut; before `gone` is forgotten, which was merged into
+ * `into` as one of a run that `next` follows. */
+void y_index_insert(struct ydoc *doc, struct y_seq *s, y_handle h);
+void y_index_split(struct ydoc *doc, struct y_seq *s, y_handle left, y_handle right);
+void y_index_merge(struct ydoc *doc, struct y_seq *s, y_handle into, y_handle gone, y_handle next);
+void y_index_add(struct ydoc *doc, struct y_seq *s, const struct y_item *it, int64_t units,
+                 int64_t bytes);
+/* The item in which unit `pos` is (pos < s->units), and the units before that item. */
+y_handle y_index_find(const struct ydoc *doc, const struct y_seq *s, uint32_t pos, bool by_bytes,
+                      uint32_t *units_before, uint32_t *bytes_before);
+/* Units and bytes before an item. */
+void y_index_position(const struct ydoc *doc, const struct y_seq *s, y_handle h, uint32_t *units,
+                      uint32_t *bytes);
+const char *y_index_check(const struct ydoc *doc, const struct y_seq *s);
+
+/* Adjusts a chain's sums for an item that appears (sign 1) or goes (-1). */
+static inline bool y_countable(uint8_t kind)
+{
+    return kind != Y_GC && kind != Y_DELETED && kind != Y_FORMAT;
+}
+static inline uint32_t y_units(const struct y_item *it)
+{
+    return (it->flags & Y_DEAD) || !y_countable(it->kind) ? 0 : it->len;
+}
+static inline uint32_t y_visible_bytes(const struct y_item *it)
+{
+    return (it->flags & Y_DEAD) || it->kind != Y_STRING ? 0 : it->bytes;
+}
+
+/* --- integrate.c
+ * ----------------------------------------------------------------------------------
+ */
+
+/* Whether something that `s` stands on is missing; then what. The clients of its ids are interned.
+ */
+bool y_missing(struct ydoc *doc, uint32_t client, const struct y_struct *s, struct y_rid *what);
+/* Integrates a struct that nothing is missing for and that reaches beyond the client's state. */
+int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s);
+/* Links an item that has its place (left, right, seq, origins) into its chain, its client's structs
+ * and the transaction. Needs y_append_room(); `type` of Y_TYPE. */
+int y_link(struct ydoc *doc, y_handle h, struct y_type *type);
+
+/* --- wait.c
+ * --------------------------------------------------------------------------------------- */
+
+int y_wait_push(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len, const void *bytes,
+                size_t n);
+int y_wait_delete(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len);
+/* Integrates what can be, after this transaction's structs; then late deletions. */
+int y_wait_drain(struct ydoc *doc);
+/* The client came further: what waits in it or for it may go on. */
+void y_wait_look(struct ydoc *doc, uint32_t client);
+void y_wait_rollback(struct ydoc *doc);
+void y_wait_commit(struct ydoc *doc);
+void y_wait_free(struct y_client *c);
+
+/* --- transaction.c ------------------------------------------------------------------------------
+ */
+
 void y_begin(struct ydoc *doc);
-void y_end(struct ydoc *doc);
-void y_touch(struct ydoc *doc, struct y_client *c);
-void y_delete(struct ydoc *doc, struct y_item *it);
-void y_ranges_add(struct y_ranges *r, uint32_t clock, uint32_t len);
+/* Ends it: collects, merges. Rolls back instead if doc->error is set, and returns that. */
+int y_end(struct ydoc *doc);
+void y_touch(struct ydoc *doc, uint32_t client);
+int y_delete(struct ydoc *doc, y_handle h);
+int y_delete_range(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t end);
+
+int y_ranges_add(struct y_ranges *r, uint32_t clock, uint32_t len);
+int y_ranges_room(struct y_ranges *r);
 void y_ranges_sort(struct y_ranges *r);
 
-/* encode.c */
-int y_encode_transaction(struct ydoc *doc, struct ybuf *result);
+/* --- text.c
+ * ---------------------------------------------------------------------------------------- */
 
-/* integrate.c */
-void y_integrate(struct ydoc *doc, struct y_item *it);
-void y_push(struct ydoc *doc, struct y_item *it);
-void y_work(struct ydoc *doc, struct y_client *c);
-void y_drain(struct ydoc *doc);
-void y_push_delete(struct ydoc *doc, struct y_client *c, uint32_t clock, uint32_t len);
-void y_apply_deletes(struct ydoc *doc);
+/* Deletes the last `units` clocks of a string by moving the boundary to what was deleted behind it
+ * before; false if it is not that simple. */
+bool y_shrink(struct ydoc *doc, uint32_t client, struct y_at at, uint32_t units);
+
+/* --- encode.c
+ * ------------------------------------------------------------------------------------- */
+
+int y_encode_transaction(struct ydoc *doc, enum y_format format, struct ybuf *out);
+/* An integrated item as the codec's struct; borrowed from the document. */
+void y_struct_of(const struct ydoc *doc, const struct y_item *it, struct y_struct *s);
+
+bool y_sv_read(const void *sv, size_t len, struct y_reader *out, uint64_t *count);
 
 static inline uint32_t y_end_of(const struct y_item *it)
 {
@@ -188,11 +379,7 @@ static inline struct y_id y_last_id(const struct y_item *it)
 }
 static inline bool y_same_id(struct y_id a, struct y_id b)
 {
-    return a.client == b.client && (!a.client || a.clock == b.clock);
-}
-static inline bool y_countable(const struct y_item *it)
-{
-    return it->kind != Y_GC && it->kind != Y_DELETED && it->kind != Y_FORMAT;
+    return a.client == b.client && (a.client == Y_NOBODY || a.clock == b.clock);
 }
 
 #endif
