@@ -21,8 +21,9 @@ static const char *logged(bool json, enum log_level level, const char *event,
     text[len] = '\0';
     fclose(f);
     int year, end = 0;
-    sscanf(text, json ? "{\"ts\":\"%4d-%*2d-%*2dT%*2d:%*2d:%*2d.%*3dZ\",%n"
-                      : "ts=%4d-%*2d-%*2dT%*2d:%*2d:%*2d.%*3dZ %n",
+    sscanf(text,
+           json ? "{\"ts\":\"%4d-%*2d-%*2dT%*2d:%*2d:%*2d.%*3dZ\",%n"
+                : "ts=%4d-%*2d-%*2dT%*2d:%*2d:%*2d.%*3dZ %n",
            &year, &end);
     CHECK(end > 0 && year > 2000);
     return text + end;
@@ -36,17 +37,19 @@ TEST(log_both_formats)
 {
     CHECK_STR(LOGGED(false, LOG_STR("address", "127.0.0.1:80"), LOG_INT("n", -7)),
               "level=info event=\"it happened\" address=127.0.0.1:80 n=-7\n");
-    CHECK_STR(LOGGED(true, LOG_STR("address", "127.0.0.1:80"), LOG_INT("n", -7)),
-              "\"level\":\"info\",\"event\":\"it happened\",\"address\":\"127.0.0.1:80\",\"n\":-7}\n");
+    CHECK_STR(
+        LOGGED(true, LOG_STR("address", "127.0.0.1:80"), LOG_INT("n", -7)),
+        "\"level\":\"info\",\"event\":\"it happened\",\"address\":\"127.0.0.1:80\",\"n\":-7}\n");
     CHECK_STR(logged(false, LOG_ERROR, "done", NULL, 0), "level=error event=done\n");
 }
 
 TEST(log_values_cannot_forge_a_line_or_a_field)
 {
     const char *evil = "x\" level=error\n\\ts=\r\t\x01\x7f";
-    CHECK_STR(LOGGED(false, LOG_STR("v", evil)),
-              "level=info event=\"it happened\" v=\"x\\\" level=error\\n\\\\ts=\\u000d\\u0009\\u0001"
-              "\\u007f\"\n");
+    CHECK_STR(
+        LOGGED(false, LOG_STR("v", evil)),
+        "level=info event=\"it happened\" v=\"x\\\" level=error\\n\\\\ts=\\u000d\\u0009\\u0001"
+        "\\u007f\"\n");
     CHECK_STR(LOGGED(true, LOG_STR("v", evil)),
               "\"level\":\"info\",\"event\":\"it happened\",\"v\":\"x\\\" "
               "level=error\\n\\\\ts=\\u000d\\u0009\\u0001\\u007f\"}\n");

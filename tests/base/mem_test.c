@@ -126,9 +126,9 @@ TEST(utf8_every_character)
 
 TEST(utf8_strings)
 {
-    static const char *const bad[] = {"\x80",         "\xc0\x80",         "\xc1\xbf", "\xe0\x9f\xbf",
-                                      "\xf0\x8f\xbf\xbf", "\xf5\x80\x80\x80", "\xff",     "a\xc3",
-                                      "\xc3(",        "\xe2\x82(",        "ok\xed\xa0\x80"};
+    static const char *const bad[] = {
+        "\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xf5\x80\x80\x80",
+        "\xff", "a\xc3",    "\xc3(",    "\xe2\x82(",    "ok\xed\xa0\x80"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CHECK(!utf8_valid(bad[i], strlen(bad[i])));
     CHECK(utf8_valid("", 0));

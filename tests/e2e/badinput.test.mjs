@@ -8,7 +8,7 @@ import WebSocket from 'ws'
 import * as Y from 'yjs'
 import { Client } from './lib/client.mjs'
 import { sanitized, sleep, startServer, until } from './lib/harness.mjs'
-import { awareness, bytes, change, exchange, frame, handshake, insertion, parts, RawSocket, step1, step2, Wire } from './lib/raw.mjs'
+import { awareness, bytes, change, exchange, frame, handshake, insertion, parts, RawSocket, step1, step2, varUint, Wire } from './lib/raw.mjs'
 import { closeAll, providers, stock } from './lib/stock.mjs'
 
 const KIB = 1024
@@ -368,6 +368,33 @@ test('limit: one frame that asks for everything a thousand times', async () => {
   assert.ok(Date.now() - began < (sanitized ? 10000 : 1000), `it took ${Date.now() - began} ms`)
   writer.close()
 })
+
+// What a small update may make of the document: with the default limits, on a server of their own.
+const SMALL = [
+  // 100 000 deletions, each of one character in the middle of one long item, copied the rest of it each time: 20 GB.
+  ['every second character of a long text deleted', n => [change(insertion('x'.repeat(2 * n))), change(parts(0, 1, 1, n, ...Array.from({ length: n }, (_, i) => [...varUint(2 * i), 1])))]],
+  // Each of them looked at all the others to find its place.
+  ['everybody writes at the same place', n => [change(parts(n, ...Array.from({ length: n }, (_, i) => Buffer.from([1, ...varUint(n - i), 0, 4, 1, 1, 116, 1, 120])), 0))]],
+  ['a character behind the other, each an item', n => [change(parts(1, n + 1, 1, 0, 4, 1, bytes('t'), bytes('x'), ...Array.from({ length: n }, (_, i) => Buffer.from([0x84, 1, ...varUint(i), 1, 120])), 0))]]
+]
+for (const [what, messages] of SMALL) {
+  test(`small updates: ${what}`, async () => {
+    const n = sanitized ? 10000 : 100000
+    const other = await startServer()
+    const socket = await RawSocket.open(other.port, 'small')
+    for (const message of messages(n)) socket.send(frame(message))
+    const began = Date.now()
+    socket.send(frame('', { opcode: PING }))
+    await until(() => socket.ended || socket.frames.some(f => [8, 10].includes(f.opcode)), 'an answer', 60000)
+    const took = Date.now() - began
+    assert.ok(socket.frames.some(f => f.opcode === 10), 'it was refused: the test is wrong')
+    assert.ok(took < 5000, `it took ${took} ms`)
+    const size = peak(other.child.pid)
+    assert.ok(sanitized || size < 200 * MIB, `it took ${(size / MIB).toFixed()} MiB`)
+    socket.close()
+    await other.kill()
+  })
+}
 
 test('limit: messages in one frame -> 1008', async () => {
   assert.equal(await answerTo(frame(Buffer.concat(Array.from({ length: 1001 }, () => step1(parts(0)))))), 1008)
