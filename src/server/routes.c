@@ -69,9 +69,11 @@ static int read_weight(const char *p, const char *end)
 static int accepts(const struct http_request *req, const char *coding)
 {
     struct http_str v = http_header(req, "accept-encoding");
-    const char *p = v.p, *end = v.p + v.len, *stop;
+    const char *p = v.p, *end, *stop;
     size_t n = strlen(coding);
-    for (; p < end; p = stop + 1) {
+    if (!p)
+        return 0;
+    for (end = p + v.len; p < end; p = stop + 1) {
         if (!(stop = memchr(p, ',', (size_t)(end - p))))
             stop = end;
         while (p < stop && (*p == ' ' || *p == '\t'))
