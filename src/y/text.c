@@ -31,7 +31,7 @@ uint64_t ydoc_text_length(const struct ydoc *doc, const char *name)
     return s ? s->units : 0;
 }
 
-/* --- editing -------------------------------------------------------------------------------- */
+/* --- editing ---------------------------------------------------------------------------------- */
 
 /* A deletion within one item, in a transaction that does nothing else, because it could not be rolled
  * back; and with nobody who would want to see what was deleted. */
