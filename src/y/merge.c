@@ -1,22 +1,23 @@
 /*
  * merge: many updates into one, as yjs's mergeUpdatesV2, in O(n log n).
  *
- * yjs keeps one reader an update and sorts all of them, for each run of structs it writes, by what each would
- * give next: client descending, clock ascending. Only the reader in front moves, so it is the same to take it
- * out and to put it back where it belongs; and since that sort is stable, in front of those that are equal to
- * it. So here: first all updates are read into one list of records; then the streams (one an update, from
- * record to record) are sorted once by their first record, and one that was taken and has more goes into a
- * heap, whose order is client, clock, last put first, and whose streams go before equal ones that were not
- * taken yet.
+ * yjs keeps one reader an update and sorts all of them, for each run of structs it writes, by what
+ * each would give next: client descending, clock ascending. Only the reader in front moves, so it
+ * is the same to take it out and to put it back where it belongs; and since that sort is stable, in
+ * front of those that are equal to it. So here: first all updates are read into one list of
+ * records; then the streams (one an update, from record to record) are sorted once by their first
+ * record, and one that was taken and has more goes into a heap, whose order is client, clock, last
+ * put first, and whose streams go before equal ones that were not taken yet.
  *
- * What is in front is compared with what was written last (`current`): what lies before its end was there
- * already, a struct over its end is cut, a gap is filled with a Skip. Strings that touch stay two structs, as
- * in yjs; GCs that meet in this way become one.
+ * What is in front is compared with what was written last (`current`): what lies before its end was
+ * there already, a struct over its end is cut, a gap is filled with a Skip. Strings that touch stay
+ * two structs, as in yjs; GCs that meet in this way become one.
  *
- * Where yjs itself has no one answer: structs at one clock of which one is GC and the other is not (some update
- * comes from a document that forgot the content) come out as whichever stands first, and yjs turns those
- * around each time it sorts. Here they keep the order of the updates. An update whose sections are not in
- * yjs's order, clients descending, is read as several; yjs would lose structs of it.
+ * Where yjs itself has no one answer: structs at one clock of which one is GC and the other is not
+ * (some update comes from a document that forgot the content) come out as whichever stands first,
+ * and yjs turns those around each time it sorts. Here they keep the order of the updates. An update
+ * whose sections are not in yjs's order, clients descending, is read as several; yjs would lose
+ * structs of it.
  *
  * v2: each struct is kept as Y_RAW in one buffer.
  */
@@ -37,14 +38,14 @@ struct record {
 };
 
 struct stream {
-    size_t next, end; /* records */
+    uint32_t next, end; /* records */
 };
 
 /* A stream that was taken and put back. */
 struct put_back {
     uint64_t client, stamp;
     uint32_t clock;
-    size_t stream;
+    struct stream stream;
 };
 
 /* What is to be written next, once it is known where it ends. */
@@ -60,19 +61,18 @@ struct merge {
     int error;
     struct record *records;
     size_t count, cap;
-    struct stream *streams;
-    size_t stream_count, stream_cap;
-    struct y_keys order, ranges; /* order: of streams, extra = which */
+    struct y_keys order, ranges; /* order: streams by their first record; extra = next, end */
     size_t ordered;              /* how many of them were taken */
     struct put_back *heap;
-    size_t heap_count;
+    size_t heap_count, heap_cap;
     uint64_t stamp;
     struct y_enc kept; /* v2 */
     struct current now;
     struct y_lazy w;
 };
 
-/* --- reading ------------------------------------------------------------------------------------------- */
+/* --- reading
+ * ------------------------------------------------------------------------------------------- */
 
 static struct record *add_record(struct merge *m)
 {
@@ -89,25 +89,16 @@ static struct record *add_record(struct merge *m)
     return &m->records[m->count++];
 }
 
-/* Ends the stream that began at record `first`; one without records is none. */
+/* Ends the stream that began at record `first`; one without records is none. Equal ones stay in
+ * this order. */
 static void add_stream(struct merge *m, size_t first)
 {
     if (first == m->count || m->error)
         return;
-    if (m->stream_count == m->stream_cap) {
-        size_t cap = m->stream_cap ? 2 * m->stream_cap : 64;
-        struct stream *list = y_realloc(m->streams, cap * sizeof(*list));
-        if (!list) {
-            m->error = Y_ERR_NOMEM;
-            return;
-        }
-        m->streams = list;
-        m->stream_cap = cap;
-    }
     const struct record *r = &m->records[first];
-    m->streams[m->stream_count] = (struct stream){first, m->count};
-    /* Equal ones stay in this order. */
-    if (y_keys_add(&m->order, r->client, r->clock, m->stream_count++))
+    if (m->count > UINT32_MAX)
+        m->error = Y_ERR_RANGE;
+    else if (y_keys_add(&m->order, r->client, r->clock, (uint64_t)first << 32 | m->count))
         m->error = Y_ERR_NOMEM;
 }
 
@@ -172,7 +163,8 @@ static void read_update(struct merge *m, struct y_slice update)
     m->error = error ? error : bad;
 }
 
-/* --- the order of streams ------------------------------------------------------------------------------ */
+/* --- the order of streams
+ * ------------------------------------------------------------------------------ */
 
 static bool heap_before(const struct put_back *a, const struct put_back *b)
 {
@@ -183,17 +175,30 @@ static bool heap_before(const struct put_back *a, const struct put_back *b)
     return a->stamp > b->stamp;
 }
 
-static void heap_push(struct merge *m, struct put_back it)
+static void put_back(struct merge *m, struct stream s)
 {
+    const struct record *r = &m->records[s.next];
+    struct put_back it = {r->client, m->stamp++, r->clock, s};
+    if (m->heap_count == m->heap_cap) {
+        size_t cap = m->heap_cap ? 2 * m->heap_cap : 16;
+        struct put_back *heap = y_realloc(m->heap, cap * sizeof(*heap));
+        if (!heap) {
+            m->error = Y_ERR_NOMEM;
+            return;
+        }
+        m->heap = heap;
+        m->heap_cap = cap;
+    }
     size_t i = m->heap_count++;
     for (; i && heap_before(&it, &m->heap[(i - 1) / 2]); i = (i - 1) / 2)
         m->heap[i] = m->heap[(i - 1) / 2];
     m->heap[i] = it;
 }
 
-static size_t heap_pop(struct merge *m)
+static struct stream heap_pop(struct merge *m)
 {
-    size_t top = m->heap[0].stream, i = 0, n = --m->heap_count;
+    struct stream top = m->heap[0].stream;
+    size_t i = 0, n = --m->heap_count;
     struct put_back it = m->heap[n];
     for (size_t child; (child = 2 * i + 1) < n; i = child) {
         if (child + 1 < n && heap_before(&m->heap[child + 1], &m->heap[child]))
@@ -206,8 +211,8 @@ static size_t heap_pop(struct merge *m)
     return top;
 }
 
-/* The stream in front, or NULL. */
-static struct stream *take(struct merge *m)
+/* The stream in front; false if there is none left. */
+static bool take(struct merge *m, struct stream *s)
 {
     bool fresh = m->ordered < m->order.count;
     if (fresh && m->heap_count) {
@@ -215,18 +220,19 @@ static struct stream *take(struct merge *m)
         const struct y_entry_key *next = &m->order.list[m->ordered];
         fresh = next->client != top->client ? next->client > top->client : next->low < top->clock;
     }
-    if (fresh)
-        return &m->streams[m->order.list[m->ordered++].extra];
-    return m->heap_count ? &m->streams[heap_pop(m)] : NULL;
+    if (fresh) {
+        uint64_t which = m->order.list[m->ordered++].extra;
+        *s = (struct stream){(uint32_t)(which >> 32), (uint32_t)which};
+        return true;
+    }
+    if (!m->heap_count)
+        return false;
+    *s = heap_pop(m);
+    return true;
 }
 
-static void put_back(struct merge *m, const struct stream *s)
-{
-    const struct record *r = &m->records[s->next];
-    heap_push(m, (struct put_back){r->client, m->stamp++, r->clock, (size_t)(s - m->streams)});
-}
-
-/* --- writing ------------------------------------------------------------------------------------------- */
+/* --- writing
+ * ------------------------------------------------------------------------------------------- */
 
 static void write_decoded(struct merge *m, const struct record *r, uint32_t offset)
 {
@@ -240,6 +246,20 @@ static void write_decoded(struct merge *m, const struct record *r, uint32_t offs
         m->error = error;
 }
 
+/* Most structs have 8 to 32 bytes: two moves that may overlap, instead of a call. */
+static inline void copy_short(uint8_t *to, const uint8_t *from, size_t n)
+{
+    if (n >= 8 && n <= 16) {
+        memcpy(to, from, 8);
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n > 16 && n <= 32) {
+        memcpy(to, from, 16);
+        memcpy(to + n - 16, from + n - 16, 16);
+    } else {
+        memcpy(to, from, n);
+    }
+}
+
 /* v1, whole: its bytes; of an item whose parent is copied without the bit for a key. */
 static void write_raw(struct merge *m, const struct record *r)
 {
@@ -250,7 +270,7 @@ static void write_raw(struct merge *m, const struct record *r)
         return;
     }
     uint8_t *to = e->out.data + e->out.len;
-    memcpy(to, r->raw.p, r->raw_len);
+    copy_short(to, r->raw.p, r->raw_len);
     if (*to & (Y_HAS_ORIGIN | Y_HAS_RIGHT))
         *to &= (uint8_t)~Y_HAS_KEY;
     e->out.len += r->raw_len;
@@ -262,7 +282,8 @@ static void write_current(struct merge *m)
     if (!c->any)
         return;
     if (!c->record || c->kind == Y_GC) {
-        struct y_struct s = {.kind = c->kind, .clock = c->clock, .len = (uint32_t)(c->end - c->clock)};
+        struct y_struct s = {
+            .kind = c->kind, .clock = c->clock, .len = (uint32_t)(c->end - c->clock)};
         y_lazy_struct(&m->w, c->client, &s, 0);
     } else if (m->format == Y_V1 && c->clock == c->record->clock) {
         write_raw(m, c->record);
@@ -282,7 +303,8 @@ static void set_current(struct merge *m, const struct record *r, uint64_t clock)
     m->now = (struct current){r, r->client, clock, end_of(r), r->kind, true};
 }
 
-/* What of stream `s` can be said now: nothing that was said before, at most up to where it jumps. */
+/* What of stream `s` can be said now: nothing that was said before, at most up to where it jumps.
+ */
 static void advance(struct merge *m, struct stream *s)
 {
     struct current *now = &m->now;
@@ -293,7 +315,7 @@ static void advance(struct merge *m, struct stream *s)
         r++;
         moved = true;
     }
-    s->next = (size_t)(r - m->records);
+    s->next = (uint32_t)(r - m->records);
     if (r == end || r->client != client || (moved && now->any && r->clock > now->end))
         return;
     if (!now->any || client != now->client) {
@@ -310,24 +332,35 @@ static void advance(struct merge *m, struct stream *s)
     }
     for (; r < end && r->client == client && r->clock == now->end; r++)
         set_current(m, r, r->clock);
-    s->next = (size_t)(r - m->records);
+    s->next = (uint32_t)(r - m->records);
 }
 
 static void write_all(struct merge *m)
 {
-    for (struct stream *s; !m->error && (s = take(m));) {
-        advance(m, s);
-        if (s->next < s->end)
+    for (struct stream s; !m->error && take(m, &s);) {
+        advance(m, &s);
+        if (s.next < s.end)
             put_back(m, s);
     }
     write_current(m);
 }
 
-/* --- all of it ----------------------------------------------------------------------------------------- */
+/* --- all of it
+ * ----------------------------------------------------------------------------------------- */
+
+/* Most updates have one struct. */
+static void reserve(struct merge *m, size_t n)
+{
+    m->records = y_realloc(NULL, (n + 1) * sizeof(*m->records));
+    m->cap = n + 1;
+    if (!m->records || y_keys_reserve(&m->order, n + 1))
+        m->error = Y_ERR_NOMEM;
+}
 
 static void read_all(struct merge *m, const struct y_slice *updates, size_t n)
 {
     y_enc_init(&m->kept, Y_RAW);
+    reserve(m, n);
     for (size_t i = 0; i < n && !m->error; i++)
         read_update(m, updates[i]);
     for (size_t i = 0; i < m->count && m->format == Y_V2; i++)
@@ -336,10 +369,6 @@ static void read_all(struct merge *m, const struct y_slice *updates, size_t n)
         m->error = y_keys_sort(&m->order);
     if (!m->error)
         m->error = y_ds_sort(&m->ranges, true);
-    if (!m->error && m->stream_count)
-        m->heap = y_realloc(NULL, m->stream_count * sizeof(*m->heap));
-    if (!m->error && m->stream_count && !m->heap)
-        m->error = Y_ERR_NOMEM;
 }
 
 int y_updates_merge(const struct y_slice *updates, size_t n, enum y_format format, struct ybuf *out)
@@ -356,7 +385,6 @@ int y_updates_merge(const struct y_slice *updates, size_t n, enum y_format forma
     y_keys_release(&m.order);
     y_keys_release(&m.ranges);
     y_mem_free(m.records);
-    y_mem_free(m.streams);
     y_mem_free(m.heap);
     return error;
 }

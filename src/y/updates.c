@@ -4,10 +4,12 @@
  * Structs are read and written one by one, none is integrated. What differs from yjs:
  *
  * - Everything is checked, and bytes behind the update are refused.
- * - JSON texts and `any` values are copied as they stand in an update of the same format; yjs parses them and
- *   writes them anew, which changes them only if another implementation wrote them.
- * - A client that comes twice in one update, with a gap, gets two sections; yjs writes one, with wrong clocks.
- * - The state vector of an update that begins with a Skip does not count it; that of yjs does, for the first client.
+ * - JSON texts and `any` values are copied as they stand in an update of the same format; yjs
+ * parses them and writes them anew, which changes them only if another implementation wrote them.
+ * - A client that comes twice in one update, with a gap, gets two sections; yjs writes one, with
+ * wrong clocks.
+ * - The state vector of an update that begins with a Skip does not count it; that of yjs does, for
+ * the first client.
  */
 #include "y/updates_int.h"
 
@@ -44,7 +46,8 @@ int y_update_check_v2(const void *update, size_t len)
     return check(update, len, Y_V2);
 }
 
-/* --- state vector -------------------------------------------------------------------------------------- */
+/* --- state vector
+ * -------------------------------------------------------------------------------------- */
 
 /* One client's structs, from the first: the clock up to which they have no gap. */
 struct run {
@@ -106,7 +109,9 @@ int y_update_state_vector(const void *update, size_t len, enum y_format format, 
     return error;
 }
 
-/* --- diff ------------------------------------------------------------------------------------------------ */
+/* --- diff
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* By client, in order of coming; of a client that comes twice the last counts, as in a Map. */
 static int read_state_vector(const void *sv, size_t len, struct y_keys *states)
@@ -220,7 +225,8 @@ int y_update_diff(const void *update, size_t len, const void *sv, size_t sv_len,
     return error;
 }
 
-/* --- convert ------------------------------------------------------------------------------------------- */
+/* --- convert
+ * ------------------------------------------------------------------------------------------- */
 
 int y_update_convert(const void *update, size_t len, enum y_format from, enum y_format to,
                      struct ybuf *out)
@@ -244,4 +250,7 @@ int y_update_convert(const void *update, size_t len, enum y_format from, enum y_
     }
     return finish(&d, &w, to, out);
 }
-int y_update_inspect(const void *update, size_t len, enum y_format format, struct ybuf *out){ return 0; }
+int y_update_inspect(const void *update, size_t len, enum y_format format, struct ybuf *out)
+{
+    return 0;
+}

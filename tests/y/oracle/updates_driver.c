@@ -1,6 +1,7 @@
 /*
- * Operations on updates, for a script: frames [command][format][u32 little endian length][bytes] on standard input,
- * answers [i32 status][u32 length][bytes] on standard output. `format` is 0 for v1, 1 for v2.
+ * Operations on updates, for a script: frames [command][format][u32 little endian length][bytes] on
+ * standard input, answers [i32 status][u32 length][bytes] on standard output. `format` is 0 for v1,
+ * 1 for v2.
  *
  *     m merge: u32 count, count x (u32 length, update)   d diff: u32 length, state vector, update
  *     v state vector of an update   c convert to the other format   k check
