@@ -1,5 +1,6 @@
 /*
- * ydoc: updates of Yjs documents on the command line. A shell over y.h; every result goes to standard output.
+ * ydoc: updates of Yjs documents on the command line. A shell over y.h; every result goes to
+ * standard output.
  */
 #include "y/y.h"
 
@@ -19,7 +20,8 @@ static const char help[] =
     "\n"
     "  ydoc text [--root NAME] FILE    the text of a root type\n"
     "  ydoc state FILE                 the document's whole state, as one update\n"
-    "  ydoc state-vector FILE          the state vector of the updates: what of each client is there\n"
+    "  ydoc state-vector FILE          the state vector of the updates: what of each client is "
+    "there\n"
     "  ydoc diff --sv SVFILE FILE      what a peer with that state vector lacks, as one update\n"
     "  ydoc merge FILE...              all of them as one update\n"
     "  ydoc convert FILE               the same in another format; of a log, a log\n"
@@ -32,7 +34,8 @@ static const char help[] =
     "  --log         files are logs\n"
     "  --v2          files are in format v2 (default: v1)\n"
     "  --to-v2       write v2 (default: v1)\n"
-    "  --root NAME   text: of this root type. Default: `text`, or if that is empty `bytecrowdText`\n"
+    "  --root NAME   text: of this root type. Default: `text`, or if that is empty "
+    "`bytecrowdText`\n"
     "  --sv SVFILE   diff: the file with the state vector\n"
     "  --help, --version\n"
     "\n"
@@ -74,8 +77,7 @@ static _Noreturn void die_of(int error, const struct record *r)
 {
     int status = error == Y_ERR_NOMEM ? 1 : 2;
     if (r->number)
-        die(status, "%s: record %zu at byte %zu: %s", r->file, r->number, r->at,
-            y_strerror(error));
+        die(status, "%s: record %zu at byte %zu: %s", r->file, r->number, r->at, y_strerror(error));
     die(status, "%s: %s", r->file, y_strerror(error));
 }
 
@@ -92,7 +94,8 @@ static void check(int error)
         die(error == Y_ERR_NOMEM ? 1 : 2, "%s", y_strerror(error));
 }
 
-/* --- input --------------------------------------------------------------------------------------- */
+/* --- input ---------------------------------------------------------------------------------------
+ */
 
 static const char *name_of(const char *file)
 {
@@ -135,8 +138,8 @@ static void add_log(struct input *in, const char *file, const struct ybuf *b)
                 at, left);
         size_t n = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
         if (n > left - 4)
-            die(2, "%s: record %zu at byte %zu: announces %zu bytes, %zu are left", file, number, at,
-                n, left - 4);
+            die(2, "%s: record %zu at byte %zu: announces %zu bytes, %zu are left", file, number,
+                at, n, left - 4);
         add(in, (struct record){{p + 4, n}, file, number, at});
         at += 4 + n;
     }
@@ -186,7 +189,8 @@ static void check_all(const struct input *in)
     }
 }
 
-/* --- output -------------------------------------------------------------------------------------- */
+/* --- output --------------------------------------------------------------------------------------
+ */
 
 static void put(const void *data, size_t n)
 {
@@ -207,7 +211,8 @@ static void put_converted(const struct ybuf *b, enum y_format format, enum y_for
     put_buf(&out);
 }
 
-/* --- commands ------------------------------------------------------------------------------------ */
+/* --- commands ------------------------------------------------------------------------------------
+ */
 
 static struct ybuf merged(const struct input *in)
 {
@@ -240,7 +245,9 @@ static void run_text(const struct input *in)
 {
     struct ybuf out = {0};
     struct ydoc *doc = document(in);
-    const char *root = in->o.root ? in->o.root : ydoc_text_length(doc, "text") ? "text" : "bytecrowdText";
+    const char *root = in->o.root                      ? in->o.root
+                       : ydoc_text_length(doc, "text") ? "text"
+                                                       : "bytecrowdText";
     check(ydoc_text(doc, root, &out));
     put_buf(&out);
     ydoc_free(doc);
