@@ -41,9 +41,16 @@ TEST(any_from_json_as_lib0_writes_it)
     PAIR("\"\\u00e9\\ud83d\\ude00\\n\"", "\x77\x07\xc3\xa9\xf0\x9f\x98\x80\n", "\"é😀\\n\"");
     PAIR("\"\\ud800\"", "\x77\x03\xef\xbf\xbd", "\"\xef\xbf\xbd\"");
     PAIR("[1,[],{}]", "\x75\x03\x7d\x01\x75\x00\x76\x00", "[1,[],{}]");
-    PAIR("{\"b\":1,\"1\":2,\"0\":3}", "\x76\x03\x01" "0\x7d\x03\x01" "1\x7d\x02\x01" "b\x7d\x01",
+    PAIR("{\"b\":1,\"1\":2,\"0\":3}",
+         "\x76\x03\x01"
+         "0\x7d\x03\x01"
+         "1\x7d\x02\x01"
+         "b\x7d\x01",
          "{\"0\":3,\"1\":2,\"b\":1}");
-    PAIR("{\"a\":1,\"b\":2,\"a\":[3]}", "\x76\x02\x01" "a\x75\x01\x7d\x03\x01" "b\x7d\x02",
+    PAIR("{\"a\":1,\"b\":2,\"a\":[3]}",
+         "\x76\x02\x01"
+         "a\x75\x01\x7d\x03\x01"
+         "b\x7d\x02",
          "{\"a\":[3],\"b\":2}");
     PAIR("{\"\\ud800\":1,\"\\ud801\":2}",
          "\x76\x02\x03\xef\xbf\xbd\x7d\x01\x03\xef\xbf\xbd\x7d\x02", "{\"\xef\xbf\xbd\":2}");
@@ -63,8 +70,15 @@ static void to_json(const char *any, size_t n, const char *want)
 TEST(any_to_json_of_what_json_cannot_say)
 {
     JSON("\x75\x02\x7f\x7b\x7f\xf8\x00\x00\x00\x00\x00\x00", "[null,null]");
-    JSON("\x76\x03\x01" "a\x7f\x01" "b\x7d\x01\x01" "c\x7f", "{\"b\":1}");
-    JSON("\x76\x02\x01" "a\x7d\x01\x01" "a\x7f", "{}");
+    JSON("\x76\x03\x01"
+         "a\x7f\x01"
+         "b\x7d\x01\x01"
+         "c\x7f",
+         "{\"b\":1}");
+    JSON("\x76\x02\x01"
+         "a\x7d\x01\x01"
+         "a\x7f",
+         "{}");
     JSON("\x74\x02\x01\xff", "{\"0\":1,\"1\":255}");
     JSON("\x7a\xff\xff\xff\xff\xff\xff\xff\xfb", "-5");
     JSON("\x7a\x80\x00\x00\x00\x00\x00\x00\x00", "-9223372036854775808");
@@ -90,7 +104,8 @@ TEST(numbers_as_javascript_writes_them)
         {0.1 + 0.2, "0.30000000000000004"},
         {-123.456, "-123.456"},
         {9.5367431640625e-7, "9.5367431640625e-7"},
-        {5.684341886080802e-14, "5.684341886080802e-14"}, /* 2 ** -44: the nearest of 16 digits is below */
+        {5.684341886080802e-14,
+         "5.684341886080802e-14"}, /* 2 ** -44: the nearest of 16 digits is below */
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
         struct ybuf out = {0};
@@ -129,11 +144,37 @@ static void refused(const char *json)
 
 TEST(any_from_json_refuses_what_json_parse_refuses)
 {
-    static const char *const all[] = {"",      "{",      "[1,]",    "{\"a\":1,}", "01",      "1.",
-                                      ".5",    "+1",     "\"\\x\"", "\"\\ud8\"",  "\"\n\"",  "nul",
-                                      "true1", "[1 2]",  "{1:2}",   "{\"a\" 1}",  "\"a",     "-",
-                                      "1e",    "\xc2\xa0" "1", "'a'", "undefined", "[]]",   "\"\xff\"",
-                                      "[",     "{\"a\"", "{\"a\":", "[,1]",       "{,}",     "]"};
+    static const char *const all[] = {"",
+                                      "{",
+                                      "[1,]",
+                                      "{\"a\":1,}",
+                                      "01",
+                                      "1.",
+                                      ".5",
+                                      "+1",
+                                      "\"\\x\"",
+                                      "\"\\ud8\"",
+                                      "\"\n\"",
+                                      "nul",
+                                      "true1",
+                                      "[1 2]",
+                                      "{1:2}",
+                                      "{\"a\" 1}",
+                                      "\"a",
+                                      "-",
+                                      "1e",
+                                      "\xc2\xa0"
+                                      "1",
+                                      "'a'",
+                                      "undefined",
+                                      "[]]",
+                                      "\"\xff\"",
+                                      "[",
+                                      "{\"a\"",
+                                      "{\"a\":",
+                                      "[,1]",
+                                      "{,}",
+                                      "]"};
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         refused(all[i]);
 }
@@ -165,7 +206,8 @@ TEST(any_objects_of_many_keys)
     char member[40];
     ybuf_append(&json, "{", 1);
     for (int i = 200000; i-- > 0;) {
-        int n = snprintf(member, sizeof(member), "\"%s%d\":%d%s", i & 1 ? "k" : "", i / 2, i, i ? "," : "}");
+        int n = snprintf(member, sizeof(member), "\"%s%d\":%d%s", i & 1 ? "k" : "", i / 2, i,
+                         i ? "," : "}");
         ybuf_append(&json, member, (size_t)n);
     }
     CHECK_EQ(y_any_from_json(json.data, json.len, &any), Y_OK);

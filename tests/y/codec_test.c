@@ -126,9 +126,9 @@ TEST(codec_survives_every_changed_byte)
                     struct ybuf out = {0};
                     copy[at] = (uint8_t)(was ^ k);
                     int error = y_update_convert(copy, n, (enum y_format)format,
-                                                 (enum y_format)!format, &out);
+                                                 (enum y_format) !format, &out);
                     if (!error)
-                        CHECK_EQ(check(out.data, out.len, (enum y_format)!format), Y_OK);
+                        CHECK_EQ(check(out.data, out.len, (enum y_format) !format), Y_OK);
                     else
                         CHECK_EQ(out.len, 0);
                     ybuf_release(&out);
@@ -148,25 +148,39 @@ static void check_v1(const char *bytes, size_t n, int want)
 
 TEST(codec_refuses_structs_that_cannot_be)
 {
-    V1("\x01\x01\x01\x00\x04\x01\x01t\x01" "a\x00", Y_OK);
-    V1("\x01\x01\x01\x00\x04\x01\x01t\x00\x00", Y_ERR_MALFORMED);                /* no length */
-    V1("\x01\x01\x01\x00\x04\x01\x01t\x01\xff\x00", Y_ERR_MALFORMED);            /* UTF-8 */
-    V1("\x01\x01\x01\x00\x04\x02\x01t\x01" "a\x00", Y_ERR_MALFORMED);            /* parent info */
-    V1("\x01\x01\x01\x00\x84\x01\x00\x01" "a\x00", Y_ERR_MALFORMED);             /* on itself */
-    V1("\x01\x01\x01\x01\x84\x01\x00\x01" "a\x00", Y_OK);
-    V1("\x01\x01\x01\x00\x44\x01\x05\x01" "a\x00", Y_ERR_MALFORMED);             /* on its future */
-    V1("\x01\x01\x01\x00\x0b\x01\x01t\x01" "a\x00", Y_ERR_MALFORMED);            /* kind 11 */
-    V1("\x01\x01\x01\x00\x8a\x01\x00\x01\x00", Y_ERR_MALFORMED);                 /* Skip with origin */
-    V1("\x01\x01\x01\x00\x07\x01\x01t\x07\x00", Y_ERR_MALFORMED);                /* type 7 */
-    V1("\x01\x01\x01\x00\x05\x01\x01t\x01{\x00", Y_ERR_MALFORMED);               /* JSON */
+    V1("\x01\x01\x01\x00\x04\x01\x01t\x01"
+       "a\x00",
+       Y_OK);
+    V1("\x01\x01\x01\x00\x04\x01\x01t\x00\x00", Y_ERR_MALFORMED);     /* no length */
+    V1("\x01\x01\x01\x00\x04\x01\x01t\x01\xff\x00", Y_ERR_MALFORMED); /* UTF-8 */
+    V1("\x01\x01\x01\x00\x04\x02\x01t\x01"
+       "a\x00",
+       Y_ERR_MALFORMED); /* parent info */
+    V1("\x01\x01\x01\x00\x84\x01\x00\x01"
+       "a\x00",
+       Y_ERR_MALFORMED); /* on itself */
+    V1("\x01\x01\x01\x01\x84\x01\x00\x01"
+       "a\x00",
+       Y_OK);
+    V1("\x01\x01\x01\x00\x44\x01\x05\x01"
+       "a\x00",
+       Y_ERR_MALFORMED); /* on its future */
+    V1("\x01\x01\x01\x00\x0b\x01\x01t\x01"
+       "a\x00",
+       Y_ERR_MALFORMED);                                           /* kind 11 */
+    V1("\x01\x01\x01\x00\x8a\x01\x00\x01\x00", Y_ERR_MALFORMED);   /* Skip with origin */
+    V1("\x01\x01\x01\x00\x07\x01\x01t\x07\x00", Y_ERR_MALFORMED);  /* type 7 */
+    V1("\x01\x01\x01\x00\x05\x01\x01t\x01{\x00", Y_ERR_MALFORMED); /* JSON */
     V1("\x01\x01\x01\x00\x02\x01\x01t\x01\x09undefined\x00", Y_OK);
-    V1("\x01\x01\x01\x00\x08\x01\x01t\x01\x73\x00", Y_ERR_MALFORMED);            /* any 115 */
-    V1("\x01\x01\x01\x00\x00\x00\x00", Y_ERR_MALFORMED);                         /* GC of nothing */
-    V1("\x01\x01\x01\xff\xff\xff\xff\x0f\x00\x01\x00", Y_ERR_RANGE);             /* last clock */
+    V1("\x01\x01\x01\x00\x08\x01\x01t\x01\x73\x00", Y_ERR_MALFORMED); /* any 115 */
+    V1("\x01\x01\x01\x00\x00\x00\x00", Y_ERR_MALFORMED);              /* GC of nothing */
+    V1("\x01\x01\x01\xff\xff\xff\xff\x0f\x00\x01\x00", Y_ERR_RANGE);  /* last clock */
     V1("\x01\x01\x01\xfe\xff\xff\xff\x0f\x00\x01\x00", Y_OK);
     V1("\x01\x01\x01\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x00", Y_ERR_RANGE);
-    V1("\x01\x01\x01\x00\x84\x02\xff\xff\xff\xff\x0f\x01" "a\x00", Y_ERR_RANGE); /* origin's clock */
-    V1("\x00\x01\x01\x01\xff\xff\xff\xff\x0f\x01", Y_ERR_RANGE);                 /* delete set */
+    V1("\x01\x01\x01\x00\x84\x02\xff\xff\xff\xff\x0f\x01"
+       "a\x00",
+       Y_ERR_RANGE);                                             /* origin's clock */
+    V1("\x00\x01\x01\x01\xff\xff\xff\xff\x0f\x01", Y_ERR_RANGE); /* delete set */
 }
 
 TEST(codec_counts_are_bounded_by_bytes)
@@ -226,8 +240,9 @@ TEST(codec_errors_are_sticky_and_loops_end)
     CHECK_EQ(y_dec_end(&d), Y_ERR_MALFORMED);
 }
 
-/* JavaScript keeps the halves of a pair that two strings share; the wire says U+FFFD for each, like yjs in v1:
- * doc.getText('t').insert(0, '\ud83d'); then insert(1, '\ude00') by another client, Y.mergeUpdatesV2 of both. */
+/* JavaScript keeps the halves of a pair that two strings share; the wire says U+FFFD for each, like
+ * yjs in v1: doc.getText('t').insert(0, '\ud83d'); then insert(1, '\ude00') by another client,
+ * Y.mergeUpdatesV2 of both. */
 TEST(codec_v2_string_column_cut_inside_a_surrogate_pair)
 {
     struct y_enc e;
@@ -245,7 +260,8 @@ TEST(codec_v2_string_column_cut_inside_a_surrogate_pair)
     y_enc_ds_clients(&e, 0);
     CHECK_EQ(y_enc_end(&e, &v2), Y_OK);
     CHECK_EQ(y_update_convert(v2.data, v2.len, Y_V2, Y_V1, &v1), Y_OK);
-    static const char want[] = "\x01\x02\x01\x00\x04\x01\x01t\x04" "a\xef\xbf\xbd"
+    static const char want[] = "\x01\x02\x01\x00\x04\x01\x01t\x04"
+                               "a\xef\xbf\xbd"
                                "\x84\x01\x01\x04\xef\xbf\xbdz\x00";
     CHECK_MEM(v1.data, v1.len, want, sizeof(want) - 1);
     ybuf_release(&v1);
@@ -277,7 +293,8 @@ TEST(codec_v2_names_in_the_scratch_stay_when_it_grows)
     y_enc_ds_clients(&e, 0);
     CHECK_EQ(y_enc_end(&e, &v2), Y_OK);
     CHECK_EQ(y_update_convert(v2.data, v2.len, Y_V2, Y_V1, &v1), Y_OK);
-    static const char head[] = "\x01\x01\x01\x00\x29\x01\x03\xef\xbf\xbd\x03\xef\xbf\xbd\xb8\x17" "bbb";
+    static const char head[] = "\x01\x01\x01\x00\x29\x01\x03\xef\xbf\xbd\x03\xef\xbf\xbd\xb8\x17"
+                               "bbb";
     CHECK(v1.len > sizeof(head));
     CHECK_MEM(v1.data, sizeof(head) - 1, head, sizeof(head) - 1);
     ybuf_release(&v1);

@@ -30,15 +30,16 @@ static void merges(const struct y_slice *list, size_t n, struct y_slice want)
     merges((struct y_slice[]){__VA_ARGS__},                                                        \
            sizeof((struct y_slice[]){__VA_ARGS__}) / sizeof(struct y_slice), want)
 
-/* const doc = new Y.Doc(); doc.clientID = 1; doc.on('update', u => updates.push(u)); const t = doc.getText('t')
- * t.insert(0, 'ab'); t.insert(2, '😀c'); t.insert(5, 'd') */
+/* const doc = new Y.Doc(); doc.clientID = 1; doc.on('update', u => updates.push(u)); const t =
+ * doc.getText('t') t.insert(0, 'ab'); t.insert(2, '😀c'); t.insert(5, 'd') */
 #define U0 S("\x01\x01\x01\x00\x04\x01\x01\x74\x02\x61\x62\x00")
 #define U1 S("\x01\x01\x01\x02\x84\x01\x01\x05\xf0\x9f\x98\x80\x63\x00")
 #define U2 S("\x01\x01\x01\x05\x84\x01\x04\x01\x64\x00")
 /* Y.encodeStateAsUpdate(doc) */
 #define STATE S("\x01\x01\x01\x00\x04\x01\x01\x74\x08\x61\x62\xf0\x9f\x98\x80\x63\x64\x00")
 /* Y.mergeUpdates(updates) */
-#define ALL S("\x01\x03\x01\x00\x04\x01\x01\x74\x02\x61\x62\x84\x01\x01\x05\xf0\x9f\x98\x80\x63"        \
+#define ALL                                                                                        \
+    S("\x01\x03\x01\x00\x04\x01\x01\x74\x02\x61\x62\x84\x01\x01\x05\xf0\x9f\x98\x80\x63"           \
       "\x84\x01\x04\x01\x64\x00")
 /* Y.mergeUpdates([updates[0], updates[2]]): with a Skip */
 #define GAP S("\x01\x03\x01\x00\x04\x01\x01\x74\x02\x61\x62\x0a\x03\x84\x01\x04\x01\x64\x00")
@@ -60,16 +61,22 @@ TEST(merge_takes_overlaps_once)
 {
     MERGES(STATE, U1, STATE);
     MERGES(STATE, STATE, U1, U2);
-    /* Y.mergeUpdates([updates[0], Y.diffUpdate(Y.encodeStateAsUpdate(doc), new Uint8Array([1, 1, 1]))]) */
-    MERGES(S("\x01\x02\x01\x00\x04\x01\x01\x74\x02\x61\x62\x84\x01\x01\x06\xf0\x9f\x98\x80\x63\x64\x00"),
+    /* Y.mergeUpdates([updates[0], Y.diffUpdate(Y.encodeStateAsUpdate(doc), new Uint8Array([1, 1,
+     * 1]))]) */
+    MERGES(S("\x01\x02\x01\x00\x04\x01\x01\x74\x02\x61\x62\x84\x01\x01\x06\xf0\x9f\x98\x80\x63\x64"
+             "\x00"),
            U0, S("\x01\x01\x01\x01\x84\x01\x00\x07\x62\xf0\x9f\x98\x80\x63\x64\x00"));
 }
 
 TEST(merge_cuts_a_pair_into_replacement_characters)
 {
     /* Clocks 0 to 3 as a b and the first half; the state has all of it. */
-    MERGES(S("\x01\x02\x01\x00\x04\x01\x01t\x05" "ab\xef\xbf\xbd\x84\x01\x02\x05\xef\xbf\xbd" "cd\x00"),
-           S("\x01\x01\x01\x00\x04\x01\x01t\x05" "ab\xef\xbf\xbd\x00"), STATE);
+    MERGES(S("\x01\x02\x01\x00\x04\x01\x01t\x05"
+             "ab\xef\xbf\xbd\x84\x01\x02\x05\xef\xbf\xbd"
+             "cd\x00"),
+           S("\x01\x01\x01\x00\x04\x01\x01t\x05"
+             "ab\xef\xbf\xbd\x00"),
+           STATE);
 }
 
 TEST(merge_of_one_is_that_one)
@@ -82,9 +89,11 @@ TEST(merge_of_one_is_that_one)
 /* Y.mergeUpdates([deletion of clock 1, deletion of clock 0]) */
 TEST(merge_sorts_and_joins_delete_sets)
 {
-    MERGES(S("\x00\x01\x01\x01\x00\x02"), S("\x00\x01\x01\x01\x01\x01"), S("\x00\x01\x01\x01\x00\x01"));
+    MERGES(S("\x00\x01\x01\x01\x00\x02"), S("\x00\x01\x01\x01\x01\x01"),
+           S("\x00\x01\x01\x01\x00\x01"));
     MERGES(S("\x00\x02\x05\x01\x00\x01\x01\x02\x00\x03\x04\x02"),
-           S("\x00\x01\x01\x02\x00\x01\x04\x01"), S("\x00\x02\x05\x01\x00\x01\x01\x02\x05\x01\x00\x03"));
+           S("\x00\x01\x01\x02\x00\x01\x04\x01"),
+           S("\x00\x02\x05\x01\x00\x01\x01\x02\x05\x01\x00\x03"));
 }
 
 /* Y.mergeUpdates gives these; GCs that follow in one update stay two. */
@@ -94,8 +103,8 @@ TEST(merge_joins_gcs_of_different_updates)
            S("\x01\x01\x01\x01\x00\x04\x00"));
     MERGES(S("\x01\x01\x01\x00\x00\x05\x00"), S("\x01\x01\x01\x00\x00\x03\x00"),
            S("\x01\x02\x01\x00\x00\x03\x00\x02\x00"));
-    MERGES(S("\x01\x02\x01\x00\x00\x03\x00\x02\x00"),
-           S("\x01\x02\x01\x00\x00\x03\x00\x02\x00"), EMPTY);
+    MERGES(S("\x01\x02\x01\x00\x00\x03\x00\x02\x00"), S("\x01\x02\x01\x00\x00\x03\x00\x02\x00"),
+           EMPTY);
 }
 
 /* yjs loses clock 0 of client 2 here: its client 1 was written before. */
@@ -180,7 +189,8 @@ TEST(inspect_is_readable)
     ybuf_release(&out);
 }
 
-/* --- every allocation fails once ----------------------------------------------------------------- */
+/* --- every allocation fails once -----------------------------------------------------------------
+ */
 
 static size_t live, calls, fail_at;
 
@@ -219,7 +229,7 @@ static int do_vector(const struct work *w, struct ybuf *out)
 }
 static int do_convert(const struct work *w, struct ybuf *out)
 {
-    return y_update_convert(w->list[0].p, w->list[0].n, w->format, (enum y_format)!w->format, out);
+    return y_update_convert(w->list[0].p, w->list[0].n, w->format, (enum y_format) !w->format, out);
 }
 static int do_inspect(const struct work *w, struct ybuf *out)
 {
