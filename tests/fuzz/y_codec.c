@@ -1,7 +1,7 @@
 /*
- * One byte that says the format, then any bytes as an update. What is refused is refused by every operation, and
- * nothing is written. What is taken can be converted, inspected, and converted on for ever: after the first
- * round trip (JSON has no bigint, no -0, ...) nothing changes any more.
+ * One byte that says the format, then any bytes as an update. What is refused is refused by every
+ * operation, and nothing is written. What is taken can be converted, inspected, and converted on
+ * for ever: after the first round trip (JSON has no bigint, no -0, ...) nothing changes any more.
  */
 #include "y/y.h"
 
@@ -38,7 +38,7 @@ static void refused(const uint8_t *p, size_t n, enum y_format format, int error)
 {
     struct ybuf out = {0};
     struct y_slice twice[] = {{p, n}, {p, n}};
-    require(y_update_convert(p, n, format, (enum y_format)!format, &out) == error, "convert");
+    require(y_update_convert(p, n, format, (enum y_format) !format, &out) == error, "convert");
     require(y_update_state_vector(p, n, format, &out) == error, "state vector");
     require(y_update_diff(p, n, NULL, 0, format, &out) == error, "diff");
     require(y_update_inspect(p, n, format, &out) == error, "inspect");
@@ -55,7 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ybuf in = {0}, text = {0};
     if (size > 1)
         ybuf_append(&in, data + 1, size - 1);
-    int error = format == Y_V1 ? y_update_check(in.data, in.len) : y_update_check_v2(in.data, in.len);
+    int error =
+        format == Y_V1 ? y_update_check(in.data, in.len) : y_update_check_v2(in.data, in.len);
     if (error) {
         refused(in.data, in.len, format, error);
     } else {

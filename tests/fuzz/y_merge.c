@@ -1,7 +1,8 @@
 /*
- * One byte that says the format, then updates: length (2 bytes, little endian), bytes. Whatever the order in which
- * they are merged, and in either format, the same clocks are there and the same are deleted; merging again adds
- * nothing; what a diff leaves out is what the state vector says is there.
+ * One byte that says the format, then updates: length (2 bytes, little endian), bytes. Whatever the
+ * order in which they are merged, and in either format, the same clocks are there and the same are
+ * deleted; merging again adds nothing; what a diff leaves out is what the state vector says is
+ * there.
  */
 #include "y/codec.h"
 
@@ -85,9 +86,10 @@ static void in_other_format(const struct y_slice *list, size_t n, enum y_format 
 {
     struct ybuf converted[MAX_UPDATES + 1] = {{0}};
     struct y_slice other[MAX_UPDATES + 1];
-    enum y_format to = (enum y_format)!format;
+    enum y_format to = (enum y_format) !format;
     for (size_t i = 0; i < n; i++) {
-        require(y_update_convert(list[i].p, list[i].n, format, to, &converted[i]) == Y_OK, "convert");
+        require(y_update_convert(list[i].p, list[i].n, format, to, &converted[i]) == Y_OK,
+                "convert");
         other[i] = (struct y_slice){converted[i].data, converted[i].len};
     }
     struct ybuf out = merge(other, n, to);

@@ -1,6 +1,6 @@
 #include "tests/test.h"
 #include "tests/y/vectors.h"
-#include "y/y.h"
+#include "y/any.h"
 
 #define S(bytes) ((struct y_slice){(const uint8_t *)(bytes), sizeof(bytes) - 1})
 
@@ -236,6 +236,15 @@ static int do_inspect(const struct work *w, struct ybuf *out)
     return y_update_inspect(w->list[0].p, w->list[0].n, w->format, out);
 }
 
+static int do_from_json(const struct work *w, struct ybuf *out)
+{
+    return y_any_from_json(w->list[0].p, w->list[0].n, out);
+}
+static int do_to_json(const struct work *w, struct ybuf *out)
+{
+    return y_any_to_json(w->list[0].p, w->list[0].n, out);
+}
+
 static void every_allocation_fails(int (*run)(const struct work *, struct ybuf *), struct work w)
 {
     int error = Y_ERR_NOMEM;
@@ -313,4 +322,24 @@ TEST(updates_report_every_failed_allocation)
     }
     ybuf_release(&big);
     ybuf_release(&big_v2);
+}
+
+TEST(any_reports_every_failed_allocation)
+{
+    struct ybuf json = {0}, any = {0};
+    ybuf_append(&json, "[", 1);
+    for (int i = 0; i < 60; i++) {
+        char text[80];
+        int n =
+            snprintf(text, sizeof(text),
+                     "{\"k%d\":1.5,\"%d\":\"\\u00e9\",\"0\":{\"0\":[%d]},\"%d\":0},", i, i, i, i);
+        ybuf_append(&json, text, (size_t)n);
+    }
+    ybuf_append(&json, "null]", 5);
+    CHECK_EQ(y_any_from_json(json.data, json.len, &any), Y_OK);
+    struct y_slice of_json = {json.data, json.len}, of_any = {any.data, any.len};
+    every_allocation_fails(do_from_json, (struct work){&of_json, 1, Y_V1});
+    every_allocation_fails(do_to_json, (struct work){&of_any, 1, Y_V1});
+    ybuf_release(&json);
+    ybuf_release(&any);
 }
