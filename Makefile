@@ -84,11 +84,22 @@ $(B)/bytecrowds: $(OBJ_app) $(B)/assets.o $(LIBS_server)
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ $(PKG_LIBS) -lpthread -lm -o $@
 
-release: ## build/release/bytecrowds, the program with the web page in it
-	@$(MAKE) --no-print-directory MODE=release build/release/bytecrowds
+release: ## build/release/bytecrowds, the program with the web page in it; and ybench
+	@$(MAKE) --no-print-directory MODE=release build/release/bytecrowds build/release/ybench
+
+# Tools over src/y alone. Linked with its objects: what a tool takes only if it is there (weak) is found.
+$(B)/ybench: $(B)/src/tools/ybench.o $(OBJ_y)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS) $^ -o $@
+
+.PHONY: bench
+bench: ## src/y against npm's yjs and ywasm in one run (bench/README.md); ONLY=word, BENCH_DATA=folder
+	@$(MAKE) --no-print-directory MODE=release build/release/ybench
+	@cd bench && { [ -d node_modules ] && [ node_modules -nt package-lock.json ] || { npm ci --silent --no-audit --no-fund && touch node_modules; }; }
+	@node bench/run.mjs
 
 asan: ## build/asan/bytecrowds, the same with ASan and UBSan
-	@$(MAKE) --no-print-directory MODE=asan build/asan/bytecrowds
+	@$(MAKE) --no-print-directory MODE=asan build/asan/bytecrowds build/asan/ybench
 
 web: $(WEB_OUT) ## bundle the web page only
 
