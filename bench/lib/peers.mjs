@@ -35,6 +35,7 @@ const yjs = {
 
 function ywasm () {
   const W = createRequire(import.meta.url)('ywasm')
+  W.setPanicHook()
   return {
     open: () => new W.YDoc({ gc: true }),
     close: doc => doc.free(),

@@ -28,10 +28,17 @@ const titles = {
 function number (r, c, unit) {
   if (r.problem === 'slow') return `over ${r.over / 1000} s`
   if (r.problem === 'wrong') return 'WRONG'
+  if (r.problem === 'failed' && r.why.includes('panicked')) return 'CRASH'
   if (r.problem) return 'none'
   const n = unit === 'KiB' ? value(r) / 1024 : unit === 'bytes' ? value(r) : unit === 'µs' ? value(r) / 1000 : value(r) / c.count
   const shown = n >= 100 || unit === 'bytes' ? group(n) : n.toFixed(n >= 10 ? 1 : 2)
   return r.median ? `${shown} ±${Math.round(100 * r.spread)}%` : shown
+}
+
+/** A ratio that is known, or what it is at least. */
+function shownRatio (r, name) {
+  if (r[name].problem !== 'slow' || r.ours.problem) return times(r[`${name}/ours`])
+  return `>${times(r[name].over * 1e6 / r.ours.median)}`
 }
 
 const times = x => x === null ? '' : x >= 100 ? `${group(x)}x` : `${x.toFixed(x >= 10 ? 1 : 2)}x`
@@ -55,7 +62,7 @@ export function printTables (results) {
     for (const r of list) {
       const runs = ['ours', 'yjs', 'ywasm'].map(p => r[p].runs ?? '-').join('/')
       rows.push([r.input, unit.includes(' an ') ? group(r.count) : '', ...['ours', 'yjs', 'ywasm'].map(p => number(r[p], r, unit)),
-        times(r['yjs/ours']), times(r['ywasm/ours']), r.ours.runs || r.yjs.runs ? runs : ''])
+        shownRatio(r, 'yjs'), shownRatio(r, 'ywasm'), r.ours.runs || r.yjs.runs ? runs : ''])
     }
     const means = ['yjs/ours', 'ywasm/ours'].map(k => geometric(list.map(r => r[k])))
     rows.push(['geometric mean', '', '', '', '', ...means.map(m => m ? times(m.mean) : ''), ''])

@@ -104,6 +104,10 @@ function once () {
   return [ns, outcome]
 }
 
+// What a panic of ywasm says, without its stack.
+const said = []
+console.error = text => said.push(...String(text).split('\n').slice(0, 2).map(line => line.replace(/:$/, '')))
+
 process.on('message', message => {
   try {
     if (message.work === 'memory') {
@@ -125,7 +129,7 @@ process.on('message', message => {
       process.send({ ns })
     }
   } catch (error) {
-    process.send({ error: String(error?.message ?? error) })
+    process.send({ error: [String(error?.message ?? error), ...said].join(': ') })
   }
 })
 process.on('disconnect', () => process.exit(0))
