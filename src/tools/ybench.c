@@ -33,9 +33,15 @@
 
 /* Null until src/y defines them; the program links with src/y's objects, so that a definition
  * counts. */
-#pragma weak y_updates_merge
-#pragma weak y_update_convert
-#pragma weak y_update_check_v2
+#define WEAK __attribute__((weak))
+WEAK int ydoc_apply_v2(struct ydoc *doc, const void *update, size_t len, struct y_applied *out);
+WEAK int ydoc_encode_update_v2(const struct ydoc *doc, const void *sv, size_t sv_len,
+                               struct ybuf *out);
+WEAK int ydoc_begin(struct ydoc *doc, const void *origin);
+WEAK int ydoc_commit(struct ydoc *doc);
+WEAK int y_updates_merge(const struct y_slice *updates, size_t n, enum y_format format,
+                         struct ybuf *out);
+WEAK int y_update_check_v2(const void *update, size_t len);
 
 #define RUNS_MAX 100000
 
@@ -47,7 +53,7 @@ struct options {
     const char *file;
     enum y_format format; /* of FILE and of what is written */
     size_t runs, limit;   /* limit: the first so many updates of the log; 0: all */
-    bool log, state_vector, no_text, updates;
+    bool log, state_vector, no_text;
     const char *root, *expect, *sv, *start, *out;
 };
 
@@ -125,32 +131,36 @@ static uint32_t u32(const uint8_t *p)
 
 static int apply(struct ydoc *doc, struct y_slice update, enum y_format format)
 {
-    struct ybuf v1 = {0};
-    int error;
     if (format == Y_V1)
         return ydoc_apply(doc, update.p, update.n, NULL);
-    if (!y_update_convert)
+    if (!ydoc_apply_v2)
         die("--v2: this build does not read it");
-    error = y_update_convert(update.p, update.n, Y_V2, Y_V1, &v1);
-    if (error >= 0)
-        error = ydoc_apply(doc, v1.data, v1.len, NULL);
-    ybuf_release(&v1);
-    return error;
+    return ydoc_apply_v2(doc, update.p, update.n, NULL);
 }
 
 static int encode(const struct ydoc *doc, const struct ybuf *sv, enum y_format format,
                   struct ybuf *out)
 {
-    struct ybuf v1 = {0};
-    int error;
     if (format == Y_V1)
         return ydoc_encode_update(doc, sv->data, sv->len, out);
-    if (!y_update_convert)
+    if (!ydoc_encode_update_v2)
         die("--v2: this build does not write it");
-    error = ydoc_encode_update(doc, sv->data, sv->len, &v1);
-    if (error >= 0)
-        error = y_update_convert(v1.data, v1.len, Y_V1, Y_V2, out);
-    ybuf_release(&v1);
+    return ydoc_encode_update_v2(doc, sv->data, sv->len, out);
+}
+
+/* One transaction, as far as the build can: alone, every patch is one. */
+static int edit(struct ydoc *doc, const struct options *o, const struct transaction *t)
+{
+    bool around = t->count > 1 && ydoc_begin;
+    int error = around ? ydoc_begin(doc, NULL) : 0;
+    for (size_t i = 0; i < t->count && !error; i++) {
+        const struct patch *p = &t->patches[i];
+        error = ydoc_text_splice(doc, o->root, p->pos, p->del, p->utf8, p->len, NULL);
+    }
+    if (around) {
+        int committed = ydoc_commit(doc);
+        error = error ? error : committed;
+    }
     return error;
 }
 
@@ -374,24 +384,17 @@ static void run_merge(const struct input *in, const struct options *o, struct re
 
 static void run_local(const struct input *in, const struct options *o, struct result *r)
 {
-    struct ybuf update = {0}, *out = o->updates ? &update : NULL;
     uint64_t start;
     r->doc = new_document();
     if (o->start)
         check(apply(r->doc, (struct y_slice){in->start.data, in->start.len}, o->format), o->start);
     start = now();
     for (size_t i = 0; i < in->transaction_count; i++) {
-        const struct transaction *t = &in->transactions[i];
-        for (size_t k = 0; k < t->count; k++) {
-            const struct patch *p = &t->patches[k];
-            int error = ydoc_text_splice(r->doc, o->root, p->pos, p->del, p->utf8, p->len, out);
-            if (error < 0)
-                die("%s: edit %zu at %u: %s", o->file, i, p->pos, y_strerror(error));
-        }
-        update.len = 0;
+        int error = edit(r->doc, o, &in->transactions[i]);
+        if (error < 0)
+            die("%s: transaction %zu: %s", o->file, i, y_strerror(error));
     }
     r->ns = now() - start;
-    ybuf_release(&update);
 }
 
 static void run(const struct input *in, const struct options *o, struct result *r)
@@ -587,7 +590,6 @@ static void usage(FILE *f)
           "  --sv FILE         encode: what a replica with this state vector lacks\n"
           "  --state-vector    encode: the state vector\n"
           "  --start FILE      local: an update to begin with\n"
-          "  --updates         local: encodes the update of each edit as well\n"
           "  --json            prints JSON, as it does anyway\n",
           f);
 }
@@ -608,10 +610,8 @@ static bool flag(struct options *o, const char *arg)
     const struct {
         const char *name;
         bool *target;
-    } flags[] = {{"--log", &o->log},
-                 {"--no-text", &o->no_text},
-                 {"--state-vector", &o->state_vector},
-                 {"--updates", &o->updates}};
+    } flags[] = {
+        {"--log", &o->log}, {"--no-text", &o->no_text}, {"--state-vector", &o->state_vector}};
     if (strcmp(arg, "--v2") == 0) {
         o->format = Y_V2;
         return true;
