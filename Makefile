@@ -84,15 +84,22 @@ $(B)/bytecrowds: $(OBJ_app) $(B)/assets.o $(LIBS_server)
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ $(PKG_LIBS) -lpthread -lm -o $@
 
-$(B)/ydoc: $(B)/src/tools/ydoc.o $(LIBS_y)
+# Tools over src/y alone.
+$(B)/ydoc $(B)/ybench: $(B)/%: $(B)/src/tools/%.o $(LIBS_y)
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ -o $@
 
-release: ## build/release/bytecrowds, the program with the web page in it, and build/release/ydoc
-	@$(MAKE) --no-print-directory MODE=release build/release/bytecrowds build/release/ydoc
+release: ## build/release/bytecrowds, the program with the web page in it; ydoc and ybench
+	@$(MAKE) --no-print-directory MODE=release build/release/bytecrowds build/release/ydoc build/release/ybench
+
+.PHONY: bench
+bench: ## src/y against npm's yjs and ywasm in one run (bench/README.md); ONLY=word, BENCH_DATA=folder
+	@$(MAKE) --no-print-directory MODE=release build/release/ybench
+	@cd bench && { [ -d node_modules ] && [ node_modules -nt package-lock.json ] || { npm ci --silent --no-audit --no-fund && touch node_modules; }; }
+	@node bench/run.mjs
 
 asan: ## the same in build/asan, with ASan and UBSan
-	@$(MAKE) --no-print-directory MODE=asan build/asan/bytecrowds build/asan/ydoc
+	@$(MAKE) --no-print-directory MODE=asan build/asan/bytecrowds build/asan/ydoc build/asan/ybench
 
 web: $(WEB_OUT) ## bundle the web page only
 
