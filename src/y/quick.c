@@ -10,29 +10,19 @@
  *
  * Only where nobody observes, nothing is kept that was deleted, and no formats are around.
  */
+#include "y/codec_int.h"
 #include "y/y_int.h"
 
 /* --- typing ----------------------------------------------------------------------------------- */
 
-/* A varUint of up to seven bytes, which every id and clock has; NULL if it is none. Eight bytes at a
- * time where they are there: the low seven bits of each, brought together by pairs. */
+/* A varUint of up to seven bytes, which every id and clock has; NULL if it is none. */
 static inline const uint8_t *varuint(const uint8_t *p, const uint8_t *end, uint64_t *n)
 {
-    uint64_t v = 0;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && defined(__GNUC__)
     if (end - p >= 8) {
-        memcpy(&v, p, 8);
-        uint64_t stop = ~v & UINT64_C(0x0080808080808080);
-        if (!stop)
-            return NULL;
-        unsigned bytes = (unsigned)__builtin_ctzll(stop) / 8 + 1;
-        v &= UINT64_C(0x7f7f7f7f7f7f7f7f) >> (64 - 8 * bytes);
-        v = (v & UINT64_C(0x007f007f007f007f)) | (v & UINT64_C(0x7f007f007f007f00)) >> 1;
-        v = (v & UINT64_C(0x00003fff00003fff)) | (v & UINT64_C(0x3fff00003fff0000)) >> 2;
-        *n = (v & UINT64_C(0x0fffffff)) | (v & UINT64_C(0x0fffffff00000000)) >> 4;
-        return p + bytes;
+        unsigned bytes = y_varuint64(y_load64(p), n);
+        return bytes ? p + bytes : NULL;
     }
-#endif
+    uint64_t v = 0;
     for (unsigned shift = 0; p < end && shift < 49; shift += 7) {
         uint8_t b = *p++;
         v |= (uint64_t)(b & 0x7f) << shift;
@@ -246,6 +236,83 @@ bool y_quick_delete(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t 
     at = next = y_find(c, clock);
     if (!y_at_next(c, &next) || !y_merge_left(doc, c, &next))
         y_merge_left(doc, c, &at);
+    return true;
+}
+
+#define STEPS 8 /* to the left, over what was deleted */
+
+/* --- local edits ------------------------------------------------------------------------------ */
+
+static bool usable(const struct y_type *t)
+{
+    return !t->doc->depth && !t->doc->observed && !t->has_format && !y_by_bytes(t);
+}
+
+bool y_quick_type(struct y_type *t, uint64_t pos, const char *utf8, size_t len, uint32_t units,
+                  int *error)
+{
+    struct ydoc *doc = t->doc;
+    struct y_seq *s = &doc->seqs[t->list];
+    uint32_t before, bytes;
+    if (!pos || !usable(t))
+        return false;
+    y_handle h = y_locate(doc, s, pos, false, &before, &bytes);
+    struct y_item *it = y_item(doc, h);
+    if (pos != (uint64_t)before + it->len)
+        return false;
+    /* what was deleted there stays to the left, as in yjs insertText */
+    y_handle left = h, right = it->right;
+    while (right && (y_item(doc, right)->flags & Y_DEAD)) {
+        left = right;
+        right = y_item(doc, right)->right;
+    }
+    if (left != h || !y_extends(doc, left, right) ||
+        doc->clients[it->client].state + (uint64_t)units > Y_CLOCK_MAX)
+        return false;
+    *error = y_append_content(doc, it, utf8, len);
+    if (*error)
+        return true;
+    it->len += units;
+    doc->clients[it->client].state += units;
+    s->units += units;
+    s->bytes += (uint32_t)len;
+    s->cursor = h;
+    s->cursor_units = before;
+    s->cursor_bytes = bytes;
+    if (s->index)
+        y_index_add(doc, s, it, units, (int64_t)len);
+    return true;
+}
+
+bool y_quick_erase(struct y_type *t, uint64_t pos, uint64_t len, int *error)
+{
+    struct ydoc *doc = t->doc;
+    struct y_seq *s = &doc->seqs[t->list];
+    uint32_t before, bytes;
+    if (!usable(t))
+        return false;
+    y_handle h = y_locate(doc, s, pos + 1, false, &before, &bytes);
+    const struct y_item *it = y_item(doc, h);
+    uint32_t clock = it->clock + (uint32_t)pos - before;
+    if (pos + len > (uint64_t)before + it->len)
+        return false;
+    if (clock == it->clock) { /* it will be gone: the cursor goes to what is left of it */
+        h = it->left;
+        for (int i = 0; h && (y_item(doc, h)->flags & Y_DEAD); i++)
+            h = i < STEPS ? y_item(doc, h)->left : 0;
+        if (h) {
+            before -= y_units(y_item(doc, h));
+            bytes -= y_visible_bytes(y_item(doc, h));
+        }
+    }
+    if (!y_quick_delete(doc, it->client, clock, (uint32_t)len, error))
+        return false;
+    if (!*error) {
+        s->cursor = h;
+        s->cursor_units = before;
+        s->cursor_bytes = bytes;
+    }
+    y_pool_compact(doc);
     return true;
 }
 

@@ -33,38 +33,6 @@ uint64_t ydoc_text_length(const struct ydoc *doc, const char *name)
 
 /* --- editing ---------------------------------------------------------------------------------- */
 
-/* A deletion within one item, in a transaction that does nothing else, because it could not be rolled
- * back; and with nobody who would want to see what was deleted. */
-static bool delete_quick(struct y_type *t, uint64_t pos, uint64_t del, int *error)
-{
-    struct ydoc *doc = t->doc;
-    struct y_seq *s = &doc->seqs[t->list];
-    uint32_t units, bytes;
-    if (doc->depth > 1 || doc->observed || y_by_bytes(t))
-        return false;
-    y_handle h = y_locate(doc, s, pos + 1, false, &units, &bytes);
-    const struct y_item *it = y_item(doc, h);
-    uint32_t client = it->client, clock = it->clock + (uint32_t)pos - units, n = (uint32_t)del;
-    if (pos + del > (uint64_t)units + it->len)
-        return false;
-    struct y_change *ch = y_touch(doc, client);
-    if (y_ranges_room(&ch->deleted) < 0)
-        return false;
-    bool whole = clock == it->clock;
-    if (!y_quick_delete(doc, client, clock, n, error))
-        return false;
-    if (*error)
-        return true;
-    y_ranges_add(&ch->deleted, clock, n);
-    doc->txn->touched = true;
-    if (!whole) {
-        s->cursor = h;
-        s->cursor_units = units;
-        s->cursor_bytes = bytes;
-    }
-    return true;
-}
-
 static int insert_text(struct y_type *t, uint64_t pos, const char *utf8, size_t len, uint32_t units)
 {
     struct ydoc *doc = t->doc;
@@ -84,8 +52,6 @@ static int delete_text(struct y_type *t, uint64_t pos, uint64_t len)
     struct y_spot at, end;
     uint64_t units = len;
     int error = Y_OK;
-    if (delete_quick(t, pos, len, &error))
-        return error;
     if (y_by_bytes(t)) { /* first the end: cutting changes nothing before it */
         error = y_seek(doc, t->list, pos + len, &end);
         if (error)
@@ -124,8 +90,11 @@ int y_text_insert(struct y_type *t, uint64_t pos, const char *utf8, size_t len,
         return Y_ERR_MALFORMED;
     if (pos > y_type_length(t) || units > Y_CLOCK_MAX)
         return Y_ERR_RANGE;
-    int error = len ? y_begin(t->doc, NULL, true) : Y_OK;
-    if (error || !len)
+    int error = Y_OK;
+    if (!len || (!attributes && y_quick_type(t, pos, utf8, len, (uint32_t)units, &error)))
+        return error;
+    error = y_begin(t->doc, NULL, true);
+    if (error)
         return error;
     return y_end(t->doc, attributes || t->has_format
                              ? y_format_insert(t, pos, Y_STRING, utf8, len, (uint32_t)units, NULL,
@@ -140,8 +109,11 @@ int y_text_delete(struct y_type *t, uint64_t pos, uint64_t len)
         return Y_ERR_TYPE;
     if (pos > length || len > length - pos)
         return Y_ERR_RANGE;
-    int error = len ? y_begin(t->doc, NULL, true) : Y_OK;
-    if (error || !len)
+    int error = Y_OK;
+    if (!len || y_quick_erase(t, pos, len, &error))
+        return error;
+    error = y_begin(t->doc, NULL, true);
+    if (error)
         return error;
     return y_end(t->doc, t->has_format ? y_format_delete(t, pos, len) : delete_text(t, pos, len));
 }
@@ -159,6 +131,10 @@ int ydoc_text_splice(struct ydoc *doc, const char *name, uint64_t pos, uint64_t 
     uint64_t length = doc->seqs[t->list].units;
     if (pos > length || del > length - pos)
         return Y_ERR_RANGE;
+    if (!update && !del && len && y_quick_type(t, pos, utf8, len, (uint32_t)units, &error))
+        return error;
+    if (!update && !len && del && y_quick_erase(t, pos, del, &error))
+        return error;
     error = y_begin(doc, NULL, true);
     if (error)
         return error;

@@ -99,6 +99,7 @@ struct y_change *y_touch(struct ydoc *doc, uint32_t client)
         ch->client = client;
         ch->before = ch->after = c->state;
         ch->deleted.count = 0;
+        ch->marked = false;
     }
     return &t->changes[c->change];
 }
@@ -225,7 +226,9 @@ void y_ranges_sort(struct y_ranges *r)
 static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **work)
 {
     struct y_seq *s = &doc->seqs[it->seq];
-    int error = y_ranges_add(&y_touch(doc, it->client)->deleted, it->clock, it->len);
+    struct y_change *ch = y_touch(doc, it->client);
+    int error = y_ranges_add(&ch->deleted, it->clock, it->len);
+    ch->marked = true;
     if (!error)
         error = y_changed(doc, it->seq);
     if (error)
@@ -360,7 +363,7 @@ static void collect(struct ydoc *doc, struct y_item *it)
 static void collect_client(struct ydoc *doc, const struct y_change *ch)
 {
     struct y_client *c = &doc->clients[ch->client];
-    for (size_t d = ch->deleted.count; d-- > 0;) {
+    for (size_t d = ch->marked ? ch->deleted.count : 0; d-- > 0;) {
         struct y_range r = ch->deleted.list[d];
         struct y_at at = y_find(c, r.clock);
         do {
@@ -395,11 +398,14 @@ static void merge_down(struct ydoc *doc, struct y_client *c, struct y_at at, uin
     }
 }
 
+/* What is new is all looked at by merge_new(). */
 static void merge_deleted(struct ydoc *doc, const struct y_change *ch)
 {
     struct y_client *c = &doc->clients[ch->client];
     for (size_t d = ch->deleted.count; d-- > 0;) {
         struct y_range r = ch->deleted.list[d];
+        if (r.clock >= ch->before)
+            continue;
         struct y_at at = y_find(c, r.clock + r.len - 1);
         y_at_next(c, &at);
         merge_down(doc, c, at, r.clock);

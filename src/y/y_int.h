@@ -152,6 +152,7 @@ struct y_split {
 struct y_change {
     uint32_t client, before, after; /* state; after is set at the end */
     struct y_ranges deleted;        /* sorted at the end */
+    bool marked;                    /* not all of that came deleted already */
 };
 
 /* A chain that changed, of a type that was there before: an event is due. */
@@ -447,6 +448,8 @@ int y_insert_item(struct ydoc *doc, uint32_t seq, struct y_spot *at, uint8_t kin
  * the transaction would come to. */
 int y_insert_string(struct ydoc *doc, uint32_t seq, struct y_spot *at, const void *utf8, size_t len,
                     uint32_t units);
+/* Whether `left` would take up what is inserted between it and `right`, when neighbours merge. */
+bool y_extends(const struct ydoc *doc, y_handle left, y_handle right);
 /* Deletes `units` countable units from a spot on, which moves behind them. */
 int y_delete_units(struct ydoc *doc, struct y_spot *at, uint64_t units);
 /* Content of a value that a list or map takes: kind of item and data, appended to `out`. */
@@ -464,6 +467,10 @@ bool y_quick_apply(struct ydoc *doc, const uint8_t *p, const uint8_t *end, int *
 /* Deletes clocks that are all in one string; false, and nothing done, if it is not that simple. Cannot
  * be rolled back. */
 bool y_quick_delete(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len, int *error);
+/* Local edits of text in a transaction of their own, whose update nobody asks for. */
+bool y_quick_type(struct y_type *t, uint64_t pos, const char *utf8, size_t len, uint32_t units,
+                  int *error);
+bool y_quick_erase(struct y_type *t, uint64_t pos, uint64_t len, int *error);
 
 /* --- format.c: text with formats -------------------------------------------------------------- */
 
