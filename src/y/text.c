@@ -28,7 +28,7 @@ int ydoc_text(const struct ydoc *doc, const char *name, struct ybuf *out)
 uint64_t ydoc_text_length(const struct ydoc *doc, const char *name)
 {
     const struct y_seq *s = text_of(doc, name);
-    return s ? s->units : 0;
+    return !s ? 0 : doc->opts.utf8_offsets ? s->bytes : s->units;
 }
 
 /* --- editing -------------------------------------------------------------------------------- */
@@ -125,13 +125,14 @@ static int insert_text(struct y_type *t, uint64_t pos, const char *utf8, size_t 
     return y_insert_string(doc, t->list, &at, utf8, len, units);
 }
 
-static int delete_text(struct y_type *t, uint64_t pos, uint64_t len)
+/* `alone`: nothing else comes in this transaction. */
+static int delete_text(struct y_type *t, uint64_t pos, uint64_t len, bool alone)
 {
     struct ydoc *doc = t->doc;
     struct y_seq *s = &doc->seqs[t->list];
     struct y_spot at, end;
     uint64_t units = len;
-    if (delete_tail(t, pos, len))
+    if (alone && delete_tail(t, pos, len))
         return Y_OK;
     if (y_by_bytes(t)) { /* first the end: cutting changes nothing before it */
         int error = y_seek(doc, t->list, pos + len, &end);
@@ -190,34 +191,45 @@ int y_text_delete(struct y_type *t, uint64_t pos, uint64_t len)
     int error = len ? y_begin(t->doc, NULL, true) : Y_OK;
     if (error || !len)
         return error;
-    return y_end(t->doc, t->has_format ? y_format_delete(t, pos, len) : delete_text(t, pos, len));
+    return y_end(t->doc,
+                 t->has_format ? y_format_delete(t, pos, len) : delete_text(t, pos, len, true));
+}
+
+#define TAIL_UPDATE 192 /* what y_encode_room asks for when one range was deleted, and more */
+
+static int splice(struct ydoc *doc, const char *name, uint64_t pos, uint64_t del, const char *utf8,
+                  size_t len, uint64_t units)
+{
+    struct y_type *t;
+    int error = y_root_of(doc, name, strlen(name), &t);
+    if (!error && t->ref != Y_REF_NONE && !is_text(t))
+        error = Y_ERR_TYPE;
+    if (del && !error)
+        error = t->has_format ? y_format_delete(t, pos, del) : delete_text(t, pos, del, !len);
+    if (len && !error)
+        error = t->has_format
+                    ? y_format_insert(t, pos, Y_STRING, utf8, len, (uint32_t)units, NULL, NULL)
+                    : insert_text(t, pos, utf8, len, (uint32_t)units);
+    return error;
 }
 
 int ydoc_text_splice(struct ydoc *doc, const char *name, uint64_t pos, uint64_t del,
                      const char *utf8, size_t len, struct ybuf *update)
 {
-    struct y_type *t;
-    uint64_t units;
-    if (!y_utf8_scan((const uint8_t *)utf8, len, &units))
+    uint64_t units, length = ydoc_text_length(doc, name);
+    if (!y_utf8_scan((const uint8_t *)utf8, len, &units) || !y_utf8_valid(name, strlen(name)))
         return Y_ERR_MALFORMED;
-    int error = y_root_of(doc, name, strlen(name), &t);
-    if (error)
-        return error;
-    uint64_t length = doc->seqs[t->list].units;
-    if (pos > length || del > length - pos)
+    if (pos > length || del > length - pos || units > Y_CLOCK_MAX)
         return Y_ERR_RANGE;
-    error = y_begin(doc, NULL, true);
+    int error = y_begin(doc, NULL, true);
     if (error)
         return error;
     if (doc->depth == 1)
         doc->txn->out = update;
-    if (del)
-        error = t->has_format ? y_format_delete(t, pos, del) : delete_text(t, pos, del);
-    if (len && !error)
-        error = t->has_format
-                    ? y_format_insert(t, pos, Y_STRING, utf8, len, (uint32_t)units, NULL, NULL)
-                    : insert_text(t, pos, utf8, len, (uint32_t)units);
-    return y_end(doc, error);
+    /* What deletes in place cannot be taken back: nothing may fail behind it. */
+    if (update && doc->depth == 1 && del && !len && !(error = y_clients_sorted(doc)))
+        error = y_buf_reserve(update, TAIL_UPDATE);
+    return y_end(doc, error ? error : splice(doc, name, pos, del, utf8, len, units));
 }
 
 /* --- map -------------------------------------------------------------------------------------- */
@@ -249,19 +261,20 @@ int ydoc_map_set_string(struct ydoc *doc, const char *name, const char *key, con
     struct ybuf any = {0};
     struct y_type *t;
     uint32_t id, seq;
-    if (!y_utf8_valid(utf8, len))
+    if (!y_utf8_valid(utf8, len) || !y_utf8_valid(name, strlen(name)) ||
+        !y_utf8_valid(key, strlen(key)))
         return Y_ERR_MALFORMED;
     int error = ybuf_append(&any, "\x77", 1);
     if (!error)
         error = y_write_bytes(&any, utf8, len);
     if (!error)
-        error = y_root_of(doc, name, strlen(name), &t);
-    if (!error)
         error = y_begin(doc, NULL, true);
     if (!error) {
         if (doc->depth == 1)
             doc->txn->out = update;
-        error = y_name_of(doc, key, strlen(key), &id);
+        error = y_root_of(doc, name, strlen(name), &t);
+        if (!error)
+            error = y_name_of(doc, key, strlen(key), &id);
         if (!error)
             error = y_entry_of(doc, t, id, &seq);
         if (!error) {
