@@ -15,7 +15,8 @@
 
 bool y_by_bytes(const struct y_type *t)
 {
-    return t->doc->opts.utf8_offsets && (t->ref == Y_REF_TEXT || t->ref == Y_REF_XML_TEXT);
+    return t->doc->opts.utf8_offsets &&
+           (t->ref == Y_REF_TEXT || t->ref == Y_REF_XML_TEXT || t->ref == Y_REF_NONE);
 }
 
 y_handle y_locate(struct ydoc *doc, struct y_seq *s, uint64_t pos, bool by_bytes, uint32_t *units,
@@ -135,6 +136,8 @@ int y_insert_item(struct ydoc *doc, uint32_t seq, struct y_spot *at, uint8_t kin
         return error;
     }
     error = y_link(doc, h, type);
+    if (error)
+        return error;
     struct y_seq *s = &doc->seqs[seq];
     s->cursor = h;
     s->cursor_units = at->units;
@@ -142,7 +145,7 @@ int y_insert_item(struct ydoc *doc, uint32_t seq, struct y_spot *at, uint8_t kin
     at->left = h;
     at->units += y_units(it);
     at->bytes += y_visible_bytes(it);
-    return error;
+    return Y_OK;
 }
 
 bool y_extends(const struct ydoc *doc, y_handle lh, y_handle rh)
@@ -184,6 +187,9 @@ int y_insert_string(struct ydoc *doc, uint32_t seq, struct y_spot *at, const voi
     at->units += units;
     at->bytes += (uint32_t)len;
     doc->txn->touched = true;
+    doc->txn->steps++;
+    if (c->heap_count || c->waiters || c->late_count)
+        y_wait_look(doc, left->client);
     return Y_OK;
 }
 
@@ -549,6 +555,7 @@ int ydoc_root(struct ydoc *doc, const char *name, enum y_type_ref ref, struct y_
     } else if (ref != Y_REF_NONE && t->ref != (uint8_t)ref) {
         return Y_ERR_TYPE;
     }
+    t->held = true;
     *type = t;
     return Y_OK;
 }
@@ -557,7 +564,11 @@ struct y_type *ydoc_next_root(const struct ydoc *doc, const struct y_type *after
 {
     uint32_t e = after ? y_entry_find(doc, &doc->roots, after->name) : 0;
     e = after ? doc->seqs[e].next : doc->roots.first_entry;
-    return e ? doc->types[doc->seqs[e].first] : NULL;
+    if (!e)
+        return NULL;
+    struct y_type *t = doc->types[doc->seqs[e].first];
+    t->held = true;
+    return t;
 }
 
 enum y_type_ref y_type_ref(const struct y_type *t)
@@ -578,7 +589,10 @@ struct y_slice y_type_name(const struct y_type *t)
 
 struct y_type *y_type_parent(const struct y_type *t)
 {
-    return t->item ? y_seq_type(t->doc, y_item(t->doc, t->item)->seq) : NULL;
+    struct y_type *up = t->item ? y_seq_type(t->doc, y_item(t->doc, t->item)->seq) : NULL;
+    if (up)
+        up->held = true;
+    return up;
 }
 
 uint64_t y_type_length(const struct y_type *t)

@@ -48,7 +48,7 @@ static int take_content(struct ydoc *doc, struct y_item *it, const struct y_stru
     bool inside = false;
     switch (s->kind) {
     case Y_STRING: {
-        size_t from = n == s->len ? offset : y_utf16_offset(p, n, offset, &inside);
+        size_t from = n == s->len ? offset : y_utf16_offset_of(p, n, s->len, offset, &inside);
         if (!inside)
             return y_set_content(doc, it, p + from, n - from);
         int error = y_pool_room(doc, n);
@@ -141,19 +141,29 @@ static int delete_at_once(struct ydoc *doc, y_handle h)
     return Y_OK;
 }
 
+/* What of linking needs memory. */
+static int announce(struct ydoc *doc, struct y_item *it)
+{
+    struct y_change *ch = y_touch(doc, it->client);
+    int error = y_changed(doc, it->seq);
+    if (error || it->kind != Y_DELETED)
+        return error;
+    it->flags |= Y_DEAD;
+    return y_ranges_add(&ch->deleted, it->clock, it->len);
+}
+
 int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
 {
     struct y_item *it = y_item(doc, h);
     struct y_seq *s = &doc->seqs[it->seq];
-    struct y_change *ch = y_touch(doc, it->client);
-    if (it->kind == Y_DELETED) {
-        it->flags |= Y_DEAD;
-        if (y_ranges_add(&ch->deleted, it->clock, it->len) < 0)
-            return Y_ERR_NOMEM;
-    }
-    int error = y_changed(doc, it->seq);
-    if (error)
+    int error = announce(doc, it);
+    if (error) {
+        if (type)
+            y_type_free(doc, type);
+        y_drop_content(doc, it);
+        y_item_free(doc, h);
         return error;
+    }
     if (it->left) {
         struct y_item *left = y_item(doc, it->left);
         it->right = left->right;

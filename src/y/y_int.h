@@ -86,6 +86,7 @@ struct y_type {
     struct y_type *next_work;
     struct y_observer *observers;
     uint32_t mark; /* while observers are sorted out */
+    bool held;     /* a root that somebody outside may know: a rollback leaves it */
 };
 
 struct y_range {
@@ -108,6 +109,18 @@ struct y_block {
     struct y_entry *e;
     uint32_t first;
     uint16_t n, cap;
+};
+
+/* A deletion that waits. */
+struct y_late {
+    uint32_t clock, len;
+    uint32_t epoch; /* of the transaction that pushed it */
+};
+
+/* One that a transaction took out of its client's heap. */
+struct y_late_popped {
+    uint32_t client;
+    struct y_late late;
 };
 
 /* A struct that waits: v1 bytes. */
@@ -135,17 +148,26 @@ struct y_client {
     /* waiting: a heap by clock; deletions beyond state */
     struct y_waiting **heap;
     uint32_t heap_count, heap_cap;
-    struct y_ranges late;               /* deletions */
-    struct y_ranges late_before;        /* as they were before this transaction tried them */
-    uint32_t late_epoch, late_count;    /* how many there were when this transaction began */
-    uint32_t blocked_on, blocked_clock; /* index or Y_NOBODY */
-    uint32_t waiters, waiter_prev, waiter_next;
+    struct y_late *late; /* a heap by clock */
+    uint32_t late_count, late_cap;
+    /* what its first struct lacks: index or Y_NOBODY; and which struct that was */
+    uint32_t blocked_on, blocked_clock;
+    const struct y_waiting *blocked;
+    /* who waits for this one: a pairing heap by blocked_clock, of 1 + index */
+    uint32_t waiters, waiter_child, waiter_prev, waiter_next;
     uint32_t next_work;
     bool in_work;
 };
 
+/* A place at whose two sides the end of the transaction tries to merge. If an item was cut there,
+ * also what it was, which a rollback makes of it again: its content stays where it was in the pool,
+ * but for a surrogate pair that was cut. */
 struct y_split {
     uint32_t client, clock;
+    uint32_t off, bytes, from; /* `pair` was at `from` */
+    uint8_t pair[4];
+    uint8_t room;
+    bool cut, cut_pair;
 };
 
 /* What a transaction did to a client. */
@@ -170,6 +192,9 @@ struct y_txn {
     bool touched;         /* something was integrated or deleted */
     bool cleanup_formats; /* a remote change of a text with formats (yjs _needFormattingCleanup) */
     int error;            /* it will be rolled back */
+    uint32_t steps;       /* things done: an edit that failed before its first one did nothing */
+    /* how many there were before it: what is beyond goes when it is rolled back */
+    uint32_t clients, names, last_root;
     struct y_change *changes;
     uint32_t change_count, change_cap;
     struct y_split *splits;
@@ -180,8 +205,10 @@ struct y_txn {
 };
 
 #define Y_CHUNK 1024
+#define Y_MARKS 16
 struct ydoc {
     struct ydoc_opts opts;
+    uint64_t seed; /* of hashes */
     /* clients */
     struct y_client *clients;
     uint32_t client_count, client_cap;
@@ -209,6 +236,8 @@ struct ydoc {
     /* transactions */
     struct y_txn *txn, first_txn, *queue; /* under way; the usual one; to be cleaned up after it */
     uint32_t epoch, depth, stamp;
+    uint32_t marks[Y_MARKS]; /* steps of the transaction when depth was that */
+    bool entries_made;       /* in this transaction */
     bool cleaning;
     bool calling; /* observers */
     const struct y_txn *observing;
@@ -218,7 +247,9 @@ struct ydoc {
     /* waiting */
     uint32_t work;
     struct y_waiting *popped;
-    bool pushed, late_tried; /* in this transaction */
+    bool pushed; /* in this transaction */
+    struct y_late_popped *late_popped;
+    uint32_t late_popped_count, late_popped_cap;
     size_t waiting_bytes, waiting_structs, waiting_deletes;
     struct y_type *gone; /* while rolling back */
     size_t extra;        /* bytes of memory besides arena and pool, about */
@@ -235,6 +266,18 @@ struct y_name {
 uint32_t y_client_find(const struct ydoc *doc, uint64_t id);      /* Y_NOBODY */
 int y_client_of(struct ydoc *doc, uint64_t id, uint32_t *client); /* makes it */
 int y_clients_sorted(struct ydoc *doc);                           /* brings doc->order up to date */
+void y_clients_rollback(struct ydoc *doc, uint32_t count);        /* forgets what came later */
+
+/* A hash that nobody outside can foresee, so that nobody can make a table slow. */
+static inline uint32_t y_mix(const struct ydoc *doc, uint64_t n)
+{
+    n ^= doc->seed;
+    n ^= n >> 32;
+    n *= UINT64_C(0x9e3779b97f4a7c15);
+    n ^= n >> 29;
+    n *= UINT64_C(0xbf58476d1ce4e5b9);
+    return (uint32_t)(n >> 32);
+}
 
 /* Where the struct is that has `clock`, which is below the client's state. */
 struct y_at y_find(struct y_client *c, uint32_t clock);
@@ -249,7 +292,7 @@ int y_append_room(struct ydoc *doc, struct y_client *c);
 void y_append(struct ydoc *doc, y_handle h);
 int y_insert_after(struct ydoc *doc, struct y_client *c, struct y_at at, y_handle h);
 /* Removes `n` structs, the last of them at `at`. */
-void y_remove(struct y_client *c, struct y_at at, uint32_t n);
+void y_remove(struct ydoc *doc, struct y_client *c, struct y_at at, uint32_t n);
 
 static inline struct y_item *y_item(const struct ydoc *doc, y_handle h)
 {
@@ -276,14 +319,16 @@ int y_string_out(const struct ydoc *doc, const struct y_item *it, uint32_t from,
 /* Byte offset in `s` of UTF-16 unit `at`; *inside: that is the middle of a pair, whose first byte
  * the offset is. */
 size_t y_utf16_offset(const uint8_t *s, size_t bytes, uint32_t at, bool *inside);
+/* The same of a string of `units`, from whichever end is nearer. */
+size_t y_utf16_offset_of(const uint8_t *s, size_t bytes, uint32_t units, uint32_t at, bool *inside);
 
 /* --- struct.c: splitting and merging ---------------------------------------------------------- */
 
 /* Cuts off what is from `at` (of its own clocks) on; the right part. Needs one reserved item. 0:
  * out of memory, nothing changed. */
 y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at);
-/* The same without noting it for the merging at the end of the transaction. */
-y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at);
+/* The same without noting it for the end of the transaction; `m` learns of a pair that was cut. */
+y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at, struct y_split *m);
 /* The item that ends with, begins with `id`, cut there if need be; GC is never cut. 0: no memory.
  */
 y_handle y_clean_end(struct ydoc *doc, struct y_id id);
@@ -291,6 +336,8 @@ y_handle y_clean_start(struct ydoc *doc, struct y_id id);
 /* Merges the struct at `at` into what is left of it, and that again, as far as it goes; how many
  * went. `at` is then where they are now. */
 uint32_t y_merge_left(struct ydoc *doc, struct y_client *c, struct y_at *at);
+/* Makes one item again of what was cut; false if `m` says nothing of a cut. */
+void y_unsplit(struct ydoc *doc, const struct y_split *m);
 int y_note_split(struct ydoc *doc, uint32_t client, uint32_t clock);
 
 /* --- chain.c: names, chains, types ------------------------------------------------------------ */
@@ -306,6 +353,8 @@ int y_root_of(struct ydoc *doc, const void *name, size_t len, struct y_type **t)
 uint32_t y_entry_find(const struct ydoc *doc, const struct y_type *t, uint32_t name);
 int y_entry_of(struct ydoc *doc, struct y_type *t, uint32_t name, uint32_t *seq);
 void y_chains_free(struct ydoc *doc);
+/* Forgets roots, keys without values and names that came later. */
+void y_chains_rollback(struct ydoc *doc, uint32_t last_root, uint32_t names);
 static inline struct y_type *y_seq_type(const struct ydoc *doc, uint32_t seq)
 {
     return doc->types[doc->seqs[seq].type];
@@ -354,7 +403,8 @@ bool y_missing(struct ydoc *doc, uint32_t client, const struct y_struct *s, stru
 /* Integrates a struct that nothing is missing for and that reaches beyond the client's state. */
 int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s);
 /* Links an item that has its place (left, right, seq, origins) into its chain, its client's structs
- * and the transaction. Needs y_append_room(); `type` of Y_TYPE. */
+ * and the transaction. Needs y_append_room(); `type` of Y_TYPE. On error it is linked, for the
+ * rollback to find, or it and its type are freed. */
 int y_link(struct ydoc *doc, y_handle h, struct y_type *type);
 
 /* --- observe.c -------------------------------------------------------------------------------- */
@@ -391,8 +441,9 @@ int y_wait_drain(struct ydoc *doc);
 /* The client came further: what waits in it or for it may go on. */
 void y_wait_look(struct ydoc *doc, uint32_t client);
 void y_wait_rollback(struct ydoc *doc);
-void y_wait_commit(struct ydoc *doc, const struct y_txn *t);
+void y_wait_commit(struct ydoc *doc);
 void y_wait_free(struct y_client *c);
+const char *y_wait_check(const struct ydoc *doc);
 
 /* --- transaction.c ---------------------------------------------------------------------------- */
 
@@ -513,6 +564,9 @@ void y_undo_after(struct y_undo *u, struct y_txn *t);
 
 int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format format,
                          struct ybuf *out);
+/* Before the end of a transaction: room in `t->out` for its update, so that writing it later cannot
+ * fail; or, of contents that may need more memory than room, the update as it would be now. */
+int y_encode_room(struct ydoc *doc, const struct y_txn *t, struct ybuf *draft);
 
 /* An integrated item as the codec's struct; borrowed from the document. */
 void y_struct_of(const struct ydoc *doc, const struct y_item *it, struct y_struct *s);
