@@ -135,6 +135,8 @@ int y_insert_item(struct ydoc *doc, uint32_t seq, struct y_spot *at, uint8_t kin
         return error;
     }
     error = y_link(doc, h, type);
+    if (error)
+        return error;
     struct y_seq *s = &doc->seqs[seq];
     s->cursor = h;
     s->cursor_units = at->units;
@@ -142,7 +144,7 @@ int y_insert_item(struct ydoc *doc, uint32_t seq, struct y_spot *at, uint8_t kin
     at->left = h;
     at->units += y_units(it);
     at->bytes += y_visible_bytes(it);
-    return error;
+    return Y_OK;
 }
 
 /* Whether the item on the left would take up what is inserted at the spot, when neighbours merge. */

@@ -2,6 +2,7 @@
 #include "y/y_int.h"
 
 #include "y/any.h"
+#include "y/attrs.h"
 
 static struct y_seq *text_of(const struct ydoc *doc, const char *name)
 {
@@ -105,7 +106,7 @@ static bool delete_tail(struct y_type *t, uint64_t pos, uint64_t del)
         return false;
     if (!y_shrink(doc, client, y_find(&doc->clients[client], clock), n))
         return false;
-    y_ranges_add(&ch->deleted, clock + it->len, n);
+    y_note_deleted(doc, client, clock + it->len, n);
     doc->txn->touched = true;
     s->cursor = h;
     s->cursor_units = units;
@@ -169,9 +170,11 @@ int y_text_insert(struct y_type *t, uint64_t pos, const char *utf8, size_t len,
         return Y_ERR_TYPE;
     if (!y_utf8_scan((const uint8_t *)utf8, len, &units))
         return Y_ERR_MALFORMED;
-    if (pos > y_type_length(t) || units > Y_CLOCK_MAX)
-        return Y_ERR_RANGE;
-    int error = len ? y_begin(t->doc, NULL, true) : Y_OK;
+    if (attributes && !y_attrs_valid(*attributes))
+        return Y_ERR_MALFORMED;
+    int error = units > Y_CLOCK_MAX ? Y_ERR_RANGE : y_text_place(t, pos);
+    if (!error && len)
+        error = y_begin(t->doc, NULL, true);
     if (error || !len)
         return error;
     return y_end(t->doc, attributes || t->has_format
@@ -187,7 +190,11 @@ int y_text_delete(struct y_type *t, uint64_t pos, uint64_t len)
         return Y_ERR_TYPE;
     if (pos > length || len > length - pos)
         return Y_ERR_RANGE;
-    int error = len ? y_begin(t->doc, NULL, true) : Y_OK;
+    int error = y_text_place(t, pos);
+    if (!error)
+        error = y_text_place(t, pos + len);
+    if (!error && len)
+        error = y_begin(t->doc, NULL, true);
     if (error || !len)
         return error;
     return y_end(t->doc, t->has_format ? y_format_delete(t, pos, len) : delete_text(t, pos, len));
