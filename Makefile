@@ -84,11 +84,15 @@ $(B)/bytecrowds: $(OBJ_app) $(B)/assets.o $(LIBS_server)
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ $(PKG_LIBS) -lpthread -lm -o $@
 
-release: ## build/release/bytecrowds, the program with the web page in it
-	@$(MAKE) --no-print-directory MODE=release build/release/bytecrowds
+$(B)/ydoc: $(B)/src/tools/ydoc.o $(LIBS_y)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS) $^ -o $@
 
-asan: ## build/asan/bytecrowds, the same with ASan and UBSan
-	@$(MAKE) --no-print-directory MODE=asan build/asan/bytecrowds
+release: ## build/release/bytecrowds, the program with the web page in it, and build/release/ydoc
+	@$(MAKE) --no-print-directory MODE=release build/release/bytecrowds build/release/ydoc
+
+asan: ## the same in build/asan, with ASan and UBSan
+	@$(MAKE) --no-print-directory MODE=asan build/asan/bytecrowds build/asan/ydoc
 
 web: $(WEB_OUT) ## bundle the web page only
 

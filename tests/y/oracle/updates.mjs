@@ -10,7 +10,7 @@ import { driver, reseed, below, pick, shuffled, json, any, session } from './ses
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..')
 const ours = driver(path.join(root, 'build/asan/y-updates-oracle'))
 const seed = BigInt(process.env.ORACLE_SEED ?? Date.now())
-const sessions = Number(process.env.ORACLE_SESSIONS ?? 250)
+const sessions = Number(process.env.ORACLE_SESSIONS ?? 150)
 const hex = b => Buffer.from(b).toString('hex')
 const u32 = n => { const b = Buffer.alloc(4); b.writeUInt32LE(n); return b }
 const counts = {}
