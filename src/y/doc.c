@@ -47,6 +47,7 @@ void ydoc_free(struct ydoc *doc)
     y_mem_free(doc->order);
     y_mem_free(doc->late_popped);
     y_mem_free(doc->pool);
+    y_mem_free(doc->same);
     y_txns_free(doc);
     y_hooks_free(doc);
     y_mem_free(doc);

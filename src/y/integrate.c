@@ -89,6 +89,13 @@ static void clear_stamps(struct ydoc *doc)
     doc->stamp = 0;
 }
 
+uint32_t y_next_stamp(struct ydoc *doc)
+{
+    if (doc->stamp > UINT32_MAX / 2)
+        clear_stamps(doc);
+    return ++doc->stamp;
+}
+
 /* Walks the items between left and right that were there first: those that come before this one by
  * their client, or hang on one that does, stay to its left. Stamps stand for Yjs's two sets: an
  * item is in itemsBeforeOrigin if its stamp is of this scan, and in conflictingItems if it is the
@@ -97,9 +104,7 @@ static y_handle resolve(struct ydoc *doc, const struct y_item *it, y_handle left
                         y_handle o)
 {
     uint64_t own = doc->clients[it->client].id;
-    if (doc->stamp > UINT32_MAX / 2)
-        clear_stamps(doc);
-    uint32_t scan = ++doc->stamp, now = scan;
+    uint32_t scan = y_next_stamp(doc), now = scan;
     while (o && o != right) {
         struct y_item *other = y_item(doc, o);
         other->stamp = now;
@@ -144,12 +149,12 @@ static int delete_at_once(struct ydoc *doc, y_handle h)
 /* What of linking needs memory. */
 static int announce(struct ydoc *doc, struct y_item *it)
 {
-    struct y_change *ch = y_touch(doc, it->client);
+    y_touch(doc, it->client);
     int error = y_changed(doc, it->seq);
     if (error || it->kind != Y_DELETED)
         return error;
     it->flags |= Y_DEAD;
-    return y_ranges_add(&ch->deleted, it->clock, it->len);
+    return y_note_deleted(doc, it->client, it->clock, it->len);
 }
 
 int y_link(struct ydoc *doc, y_handle h, struct y_type *type)

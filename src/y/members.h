@@ -23,6 +23,9 @@ struct y_members {
     struct ybuf copy; /* scratch of reordering */
 };
 
+/* The array index that a key is: canonical digits below 2^32 - 1. Y_NO_INDEX: none. */
+uint32_t y_array_index(const uint8_t *s, size_t len);
+
 void y_members_release(struct y_members *m);
 /* Begins a member; NULL when out of memory. */
 struct y_member *y_members_add(struct y_members *m, size_t key, const uint8_t *name, size_t len);

@@ -1,36 +1,29 @@
 #include "y/y_int.h"
-int y_format_insert(struct y_type *t, uint64_t pos, uint8_t kind, const void *data, size_t n,
-                    uint32_t units, struct y_type *type, const struct y_slice *attributes)
-{
-    (void)t;
-    (void)pos;
-    (void)kind;
-    (void)data;
-    (void)n;
-    (void)units;
-    (void)type;
-    (void)attributes;
-    return Y_ERR_TYPE;
-}
-int y_format_delete(struct y_type *t, uint64_t pos, uint64_t len)
-{
-    (void)t;
-    (void)pos;
-    (void)len;
-    return Y_ERR_TYPE;
-}
-int y_format_cleanup(struct ydoc *doc, const struct y_txn *t)
-{
-    (void)doc;
-    (void)t;
-    return Y_OK;
-}
 void y_event_release(struct y_event *e)
 {
-    (void)e;
+    y_delta_free(e->ops, e->op_count);
+}
+int y_event_delta(const struct y_event *e, const struct y_delta_op **ops, size_t *n)
+{
+    struct y_event *own = (struct y_event *)e;
+    int error = own->has_ops ? Y_OK : y_text_event_delta(own);
+    own->has_ops = !error;
+    *ops = own->ops;
+    *n = own->op_count;
+    return error;
+}
+int y_xml_string(const struct y_type *t, struct ybuf *out)
+{
+    (void)t;
+    (void)out;
+    return Y_ERR_TYPE;
 }
 void y_undo_after(struct y_undo *u, struct y_txn *t)
 {
     (void)u;
     (void)t;
+}
+struct y_type *y_event_target(const struct y_event *e)
+{
+    return e->target;
 }

@@ -2,6 +2,7 @@
 #include "y/y_int.h"
 
 #include "y/any.h"
+#include "y/attrs.h"
 
 static struct y_seq *text_of(const struct ydoc *doc, const char *name)
 {
@@ -88,10 +89,10 @@ int y_text_insert(struct y_type *t, uint64_t pos, const char *utf8, size_t len,
         return Y_ERR_TYPE;
     if (!y_utf8_scan((const uint8_t *)utf8, len, &units))
         return Y_ERR_MALFORMED;
-    if (pos > y_type_length(t) || units > Y_CLOCK_MAX)
-        return Y_ERR_RANGE;
-    int error = Y_OK;
-    if (!len || (!attributes && y_quick_type(t, pos, utf8, len, (uint32_t)units, &error)))
+    if (attributes && !y_attrs_valid(*attributes))
+        return Y_ERR_MALFORMED;
+    int error = units > Y_CLOCK_MAX ? Y_ERR_RANGE : y_text_place(t, pos);
+    if (error || !len || (!attributes && y_quick_type(t, pos, utf8, len, (uint32_t)units, &error)))
         return error;
     error = y_begin(t->doc, NULL, true);
     if (error)
@@ -109,8 +110,10 @@ int y_text_delete(struct y_type *t, uint64_t pos, uint64_t len)
         return Y_ERR_TYPE;
     if (pos > length || len > length - pos)
         return Y_ERR_RANGE;
-    int error = Y_OK;
-    if (!len || y_quick_erase(t, pos, len, &error))
+    int error = y_text_place(t, pos);
+    if (!error)
+        error = y_text_place(t, pos + len);
+    if (error || !len || y_quick_erase(t, pos, len, &error))
         return error;
     error = y_begin(t->doc, NULL, true);
     if (error)

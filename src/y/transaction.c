@@ -101,6 +101,7 @@ int y_begin(struct ydoc *doc, const void *origin, bool local)
     t->change_count = 0;
     t->split_count = 0;
     t->type_count = 0;
+    t->deleting = 0;
     t->out = NULL;
     t->steps = 0;
     t->clients = doc->client_count;
@@ -253,12 +254,19 @@ void y_ranges_sort(struct y_ranges *r)
 
 /* --- deleting --------------------------------------------------------------------------------- */
 
+int y_note_deleted(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len)
+{
+    struct y_change *ch = y_touch(doc, client);
+    if (!ch->deleted.count)
+        ch->order = doc->txn->deleting++;
+    return y_ranges_add(&ch->deleted, clock, len);
+}
+
 static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **work)
 {
     struct y_seq *s = &doc->seqs[it->seq];
-    struct y_change *ch = y_touch(doc, it->client);
-    int error = y_ranges_add(&ch->deleted, it->clock, it->len);
-    ch->marked = true;
+    int error = y_note_deleted(doc, it->client, it->clock, it->len);
+    y_touch(doc, it->client)->marked = true;
     if (!error)
         error = y_changed(doc, it->seq);
     if (error)

@@ -173,6 +173,7 @@ struct y_split {
 /* What a transaction did to a client. */
 struct y_change {
     uint32_t client, before, after; /* state; after is set at the end */
+    uint32_t order;                 /* of its first deletion among those of others */
     struct y_ranges deleted;        /* sorted at the end */
     bool marked;                    /* not all of that came deleted already */
 };
@@ -197,6 +198,7 @@ struct y_txn {
     uint32_t clients, names, last_root;
     struct y_change *changes;
     uint32_t change_count, change_cap;
+    uint32_t deleting; /* how many clients it deleted something of */
     struct y_split *splits;
     size_t split_count, split_cap;
     struct y_touched *types;
@@ -241,7 +243,9 @@ struct ydoc {
     bool cleaning;
     bool calling; /* observers */
     const struct y_txn *observing;
-    bool touched;      /* the last transaction changed something */
+    bool touched;        /* the last transaction changed something */
+    struct y_same *same; /* a hash table */
+    uint32_t same_count, same_cap;
     uint32_t observed; /* how many want to know what changed: observers, undo managers, listeners */
     struct y_hooks *hooks;
     /* waiting */
@@ -253,6 +257,12 @@ struct ydoc {
     size_t waiting_bytes, waiting_structs, waiting_deletes;
     struct y_type *gone; /* while rolling back */
     size_t extra;        /* bytes of memory besides arena and pool, about */
+};
+
+/* Two formats whose values are the very same object: see attrs.h. */
+struct y_same {
+    uint64_t id, as; /* client << 32 | clock, of the format and of the one that had it first */
+    bool used;
 };
 
 /* Interned names: of roots, map keys, XML nodes. They may hold NUL. */
@@ -402,6 +412,8 @@ static inline uint32_t y_visible_bytes(const struct y_item *it)
 bool y_missing(struct ydoc *doc, uint32_t client, const struct y_struct *s, struct y_rid *what);
 /* Integrates a struct that nothing is missing for and that reaches beyond the client's state. */
 int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s);
+/* A stamp for items that none has yet. */
+uint32_t y_next_stamp(struct ydoc *doc);
 /* Links an item that has its place (left, right, seq, origins) into its chain, its client's structs
  * and the transaction. Needs y_append_room(); `type` of Y_TYPE. On error it is linked, for the
  * rollback to find, or it and its type are freed. */
@@ -466,6 +478,8 @@ int y_delete_range(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t e
 /* An item of the chain changed: an event may be due (yjs addChangedTypeToTransaction). */
 int y_changed(struct ydoc *doc, uint32_t seq);
 
+/* Notes in the transaction that something was deleted. */
+int y_note_deleted(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len);
 int y_ranges_add(struct y_ranges *r, uint32_t clock, uint32_t len);
 int y_ranges_room(struct y_ranges *r);
 void y_ranges_sort(struct y_ranges *r);
@@ -529,11 +543,46 @@ bool y_quick_erase(struct y_type *t, uint64_t pos, uint64_t len, int *error);
 int y_format_insert(struct y_type *t, uint64_t pos, uint8_t kind, const void *data, size_t n,
                     uint32_t units, struct y_type *type, const struct y_slice *attributes);
 int y_format_delete(struct y_type *t, uint64_t pos, uint64_t len);
+/* What yjs calls cleanupFormattingGap: of the formats from `start` up to the next value, deletes those
+ * that later ones overrule and those that say what holds there already. `left`: what is before
+ * `start`. */
+int y_format_gap(struct ydoc *doc, y_handle left, y_handle start);
 /* Takes away formats that a remote transaction made superfluous, in a transaction of its own (yjs
  * cleanupYTextAfterTransaction). */
 int y_format_cleanup(struct ydoc *doc, const struct y_txn *t);
-/* The delta of a text's event (yjs YTextEvent): fills e->ops, e->op_count. */
+/* The format item `copy` has the very object that `original` has (or, if that is 0, one of its own): to
+ * be said when one of ours is made. Y_OK or Y_ERR_NOMEM. */
+int y_same_value(struct ydoc *doc, y_handle copy, y_handle original);
+/* Y_OK; or Y_ERR_RANGE if `pos` is beyond the end or, counted in bytes, inside a character. Changes
+ * nothing. */
+int y_text_place(const struct y_type *t, uint64_t pos);
+
+/* --- delta.c ---------------------------------------------------------------------------------- */
+
+/* The delta of a text's event (yjs YTextEvent): fills e->ops, e->op_count.
+ *
+ * A delta is one block of memory: the operations, then their values, then all bytes that these point
+ * to. y_delta_free() frees that block; so whoever makes a delta makes it with a y_delta_builder. */
 int y_text_event_delta(struct y_event *e);
+
+/* A delta under construction; all zero is an empty one. Errors are sticky and come from
+ * y_delta_finish(). */
+struct y_delta_builder {
+    int error;
+    struct y_delta_op *ops; /* their pointers are offsets until the end */
+    size_t op_count, op_cap;
+    struct y_value *values;
+    size_t value_count, value_cap;
+    struct ybuf bytes;
+};
+/* Begins an operation; values that are added then belong to it, and count for its length. */
+void y_delta_op(struct y_delta_builder *b, enum y_delta_kind kind, uint64_t len);
+/* Adds a value; its bytes are copied. */
+void y_delta_value(struct y_delta_builder *b, const struct y_value *v);
+/* Makes an insertion of the bytes that were appended to `bytes` since it was `from` long; false: none. */
+bool y_delta_text(struct y_delta_builder *b, size_t from, uint64_t len);
+/* The delta, owned by the caller; NULL, 0 if it is empty. Releases the builder, in any case. */
+int y_delta_finish(struct y_delta_builder *b, struct y_delta_op **ops, size_t *n);
 
 /* --- event.c ---------------------------------------------------------------------------------- */
 
@@ -551,7 +600,7 @@ struct y_event {
     size_t path_count;
     const struct y_type *path_from; /* what `path` begins at */
     bool has_ops, has_keys;
-    struct ybuf scratch; /* that they borrow from */
+    struct ybuf scratch; /* that keys and path borrow from */
 };
 void y_event_release(struct y_event *e);
 
