@@ -25,9 +25,16 @@ int y_format_cleanup(struct ydoc *doc, const struct y_txn *t)
     (void)t;
     return Y_OK;
 }
-void y_event_release(struct y_event *e)
+int y_text_event_delta(struct y_event *e)
 {
     (void)e;
+    return Y_OK;
+}
+void y_delta_free(struct y_delta_op *ops, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        y_mem_free((void *)(uintptr_t)ops[i].values);
+    y_mem_free(ops);
 }
 void y_undo_after(struct y_undo *u, struct y_txn *t)
 {

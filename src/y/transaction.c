@@ -19,6 +19,8 @@ static void txn_release(struct y_txn *t)
     y_mem_free(t->changes);
     y_mem_free(t->splits);
     y_mem_free(t->types);
+    y_mem_free(t->subdocs);
+    ybuf_release(&t->subdoc_bytes);
 }
 
 void y_txns_free(struct ydoc *doc)
@@ -78,6 +80,8 @@ int y_begin(struct ydoc *doc, const void *origin, bool local)
     t->change_count = 0;
     t->split_count = 0;
     t->type_count = 0;
+    t->subdoc_count = 0;
+    t->subdoc_bytes.len = 0;
     t->out = NULL;
     doc->txn = t;
     if (y_txn_room(doc) < 0) {
@@ -105,17 +109,27 @@ struct y_change *y_touch(struct ydoc *doc, uint32_t client)
 
 const struct y_change *y_change_of(const struct ydoc *doc, const struct y_txn *t, uint32_t client)
 {
-    if (doc->clients[client].epoch == t->epoch)
-        return &t->changes[doc->clients[client].change];
+    if (doc->clients[client].epoch <= t->epoch)
+        return doc->clients[client].epoch == t->epoch ? &t->changes[doc->clients[client].change]
+                                                      : NULL;
     for (uint32_t i = 0; i < t->change_count; i++)
         if (t->changes[i].client == client)
             return &t->changes[i];
     return NULL;
 }
 
+/* What came in later transactions, which observers made, counts too, as in Yjs: beyond the state that
+ * the client had before. */
 bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it)
 {
     const struct y_change *ch = y_change_of(doc, t, it->client);
+    if (!ch && doc->clients[it->client].epoch > t->epoch) {
+        for (const struct y_txn *later = doc->queue; later && !ch; later = later->next)
+            if (later->epoch > t->epoch)
+                ch = y_change_of(doc, later, it->client);
+        if (!ch && doc->depth && doc->txn->epoch > t->epoch)
+            ch = y_change_of(doc, doc->txn, it->client);
+    }
     return ch && it->clock >= ch->before;
 }
 
@@ -161,7 +175,7 @@ int y_changed(struct ydoc *doc, uint32_t seq)
         t->type_cap = cap;
     }
     s->epoch = t->epoch;
-    t->types[t->type_count++] = (struct y_touched){s->type, seq};
+    t->types[t->type_count++] = (struct y_touched){s->type, seq, 0};
     return Y_OK;
 }
 
@@ -225,7 +239,9 @@ void y_ranges_sort(struct y_ranges *r)
 static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **work)
 {
     struct y_seq *s = &doc->seqs[it->seq];
-    int error = y_ranges_add(&y_touch(doc, it->client)->deleted, it->clock, it->len);
+    int error = it->kind == Y_DOC && y_subdocs_wanted(doc) ? y_subdoc_deleted(doc, it) : Y_OK;
+    if (!error)
+        error = y_ranges_add(&y_touch(doc, it->client)->deleted, it->clock, it->len);
     if (!error)
         error = y_changed(doc, it->seq);
     if (error)
@@ -563,6 +579,7 @@ int y_end(struct ydoc *doc, int error)
     if (t->error)
         return finish(doc, t);
     y_wait_commit(doc, t);
+    y_subdocs_settle(doc, t);
     for (uint32_t i = 0; i < t->change_count; i++) {
         t->changes[i].after = doc->clients[t->changes[i].client].state;
         y_ranges_sort(&t->changes[i].deleted);
