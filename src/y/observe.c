@@ -266,9 +266,9 @@ static bool call_deep(struct ydoc *doc, struct calls *c)
     for (size_t i = 0; i < c->count && ok && doc->deep_count; i++)
         for (struct y_type *t = c->events[i].target; t && ok; t = y_type_parent(t))
             if (has_deep(t)) {
-                if (!t->mark)
-                    t->mark = ++marks;
                 ok = add_pair(c, t, (uint32_t)i);
+                if (ok && !t->mark)
+                    t->mark = ++marks;
             }
     for (size_t i = 0; i < c->pair_count; i++)
         c->pairs[i].order = depth_below(c->events[c->pairs[i].event].target, c->pairs[i].type);

@@ -60,9 +60,11 @@ int y_begin(struct ydoc *doc, const void *origin, bool local)
 {
     struct y_txn *t = doc->txn;
     if (doc->depth) {
+        if (t->error) /* whoever cannot begin does not end either */
+            return t->error;
         doc->depth++;
         t->local &= local; /* applying an update makes all of it remote, as in Yjs */
-        return t->error;
+        return Y_OK;
     }
     t = &doc->first_txn;
     if (doc->cleaning) { /* an observer edits */
@@ -257,9 +259,24 @@ static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **wor
     if (it->kind == Y_TYPE) {
         struct y_type *t = doc->types[it->off];
         t->next_work = *work;
+        t->next_item = doc->seqs[t->list].first;
+        t->next_entry = t->first_entry;
         *work = t;
     }
     return Y_OK;
+}
+
+/* The next item to delete of a type's list, then of its keys; 0 after the last. */
+static y_handle next_child(const struct ydoc *doc, struct y_type *t)
+{
+    y_handle h = t->next_item;
+    if (h)
+        t->next_item = y_item(doc, h)->right;
+    while (!h && t->next_entry) {
+        h = doc->seqs[t->next_entry].last;
+        t->next_entry = doc->seqs[t->next_entry].next;
+    }
+    return h;
 }
 
 static int delete_child(struct ydoc *doc, struct y_item *it, struct y_type **work)
@@ -270,22 +287,19 @@ static int delete_child(struct ydoc *doc, struct y_item *it, struct y_type **wor
     return y_txn_adds(doc, doc->txn, it) ? Y_OK : y_note_split(doc, it->client, it->clock);
 }
 
-/* Deletes an item and, if it is a type, all in it; nested types by a work list. */
+/* Deletes an item and, if it is a type, all in it; nested types by a stack, in the order of Yjs, which
+ * goes down at once. */
 int y_delete(struct ydoc *doc, y_handle h)
 {
     struct y_type *work = NULL;
     struct y_item *it = y_item(doc, h);
     int error = it->flags & Y_DEAD ? Y_OK : mark_deleted(doc, it, &work);
     while (work && !error) {
-        struct y_type *t = work;
-        work = t->next_work;
-        for (y_handle k = doc->seqs[t->list].first; k && !error; k = it->right) {
-            it = y_item(doc, k);
-            error = delete_child(doc, it, &work);
-        }
-        for (uint32_t e = t->first_entry; e && !error; e = doc->seqs[e].next)
-            if (doc->seqs[e].last)
-                error = delete_child(doc, y_item(doc, doc->seqs[e].last), &work);
+        h = next_child(doc, work);
+        if (h)
+            error = delete_child(doc, y_item(doc, h), &work);
+        else
+            work = work->next_work;
     }
     return error;
 }
@@ -543,6 +557,37 @@ static void rollback(struct ydoc *doc, struct y_txn *t)
     t->change_count = 0;
 }
 
+/* The state after a transaction of an observer is that of when its turn comes, as in Yjs: what later ones
+ * brought counts as its own, too. */
+static int take_later(struct ydoc *doc, struct y_txn *t)
+{
+    uint32_t count = t->change_count;
+    for (uint32_t i = 0; i < count; i++)
+        t->changes[i].after = doc->clients[t->changes[i].client].state;
+    for (const struct y_txn *later = doc->queue; later; later = later->next) {
+        for (uint32_t i = 0; i < later->change_count; i++) {
+            const struct y_change *ch = &later->changes[i];
+            if (y_change_of(doc, t, ch->client))
+                continue;
+            if (t->change_count == t->change_cap) {
+                uint32_t cap = t->change_cap ? t->change_cap * 2 : 4;
+                struct y_change *p = y_realloc(t->changes, cap * sizeof(*p));
+                if (!p)
+                    return Y_ERR_NOMEM;
+                memset(p + t->change_cap, 0, (cap - t->change_cap) * sizeof(*p));
+                t->changes = p;
+                t->change_cap = cap;
+            }
+            struct y_change *more = &t->changes[t->change_count++];
+            more->client = ch->client;
+            more->before = ch->before;
+            more->after = doc->clients[ch->client].state;
+            more->deleted.count = 0;
+        }
+    }
+    return Y_OK;
+}
+
 /* Observers, then what yjs cleanupTransactions does in its `finally`. */
 static void clean_up(struct ydoc *doc, struct y_txn *t)
 {
@@ -596,6 +641,7 @@ int y_end(struct ydoc *doc, int error)
     while (doc->queue) {
         struct y_txn *more = doc->queue;
         doc->queue = more->next;
+        more->error = take_later(doc, more);
         clean_up(doc, more);
         finish(doc, more);
     }

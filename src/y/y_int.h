@@ -83,7 +83,9 @@ struct y_type {
     uint32_t first_entry, last_entry; /* seqs of a map, or of attributes */
     uint8_t ref;                      /* enum y_type_ref */
     bool has_format;                  /* had a Y_FORMAT in it, ever */
-    struct y_type *next_work;
+    struct y_type *next_work;         /* while it is deleted: */
+    y_handle next_item;
+    uint32_t next_entry;
     struct y_observer *observers;
     uint32_t mark; /* while observers are sorted out */
 };

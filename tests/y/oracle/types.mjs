@@ -62,7 +62,7 @@ const docOptions = d => {
 
 class Peer {
   constructor (index, clientID, gc, listen) {
-    Object.assign(this, { index, listen, log: [], observers: new Map(), seen: 0, pending: [], gone: new Set() })
+    Object.assign(this, { index, listen, log: [], observers: new Map(), seen: 0, pending: [] })
     this.doc = new Y.Doc({ gc })
     this.doc.clientID = clientID
     for (const [name, ref] of Object.entries(ROOTS)) this.doc.get(name, REFS[ref])
@@ -74,8 +74,8 @@ class Peer {
     this.doc.on('updateV2', u => this.log.push('u2 ' + hex(u)))
     this.doc.on('subdocs', ({ added, removed, loaded }) => {
       for (const d of added) this.log.push(`added ${d.guid} ${stringify(docOptions(d))}`)
-      // Yjs destroys what was removed in a transaction of its own, which tells of it once more.
-      for (const d of removed) if (!this.gone.has(d)) { this.gone.add(d); this.log.push(`removed ${d.guid} ${stringify(docOptions(d))}`) }
+      // Yjs then destroys what was removed in a transaction of its own, which does nothing but tell of it once more.
+      for (const d of removed) { this.log.push(`removed ${d.guid} ${stringify(docOptions(d))}`); d._item = null }
       for (const d of loaded) this.log.push(`loaded ${d.guid} ${stringify(docOptions(d))}`)
     })
   }
@@ -94,7 +94,7 @@ class Peer {
     this.send(v2 ? 'A' : 'a', new Uint8Array(update))
   }
 
-  async compare (what, state = true) {
+  async compare (what, state = true, ordered = true) {
     const answers = Promise.all([
       this.send('c'), this.send('l'), this.send('j'), this.send('v'),
       ...(state ? [this.send('e'), this.send('E')] : [])
@@ -108,7 +108,9 @@ class Peer {
     this.pending = []
     const got = await answers
     wants.forEach(([name, want], i) => {
-      const text = i < 3 ? got[i].bytes.toString() : hex(got[i].bytes)
+      let text = i < 3 ? got[i].bytes.toString() : hex(got[i].bytes)
+      // In which order what waits is taken up, and so keys become known, is not the same.
+      if (name === 'JSON' && !ordered) [text, want] = [text, want].map(s => stringify(sorted(JSON.parse(s))))
       if (text !== want) throw new Error(`${what}: peer ${this.index}: ${name} differs${difference(text, want)}`)
     })
   }
@@ -306,7 +308,7 @@ function settle (peer) {
 }
 
 async function session (n) {
-  reseed(seed + BigInt(n))
+  reseed(seed * 1000003n + BigInt(n))
   const count = n % 40 === 39 ? 60 + below(41) : n % 10 === 9 ? 10 + below(20) : 1 + below(6)
   const rounds = 10 + below(count > 9 ? 3 * count : 60)
   const ids = new Set()
@@ -340,7 +342,7 @@ async function session (n) {
       for (; taken < updates.length; taken++) { waiting.push(updates[taken]); if (!below(4)) waiting.push(updates[taken]) }
       if (below(5) === 0) {
         for (const u of shuffled(waiting.splice(0, below(waiting.length + 1)))) loose.apply(u)
-        if (!stuck(loose)) await loose.compare(`round ${r}, shuffled`)
+        if (!stuck(loose)) await loose.compare(`round ${r}, shuffled`, true, false)
       }
     }
     if (below(8) === 0) {
@@ -360,7 +362,7 @@ async function session (n) {
     for (const u of shuffled(waiting)) loose.apply(u)
     for (; taken < updates.length; taken++) loose.apply(updates[taken])
     settle(loose)
-    if (!stuck(loose)) await loose.compare('shuffled, in the end')
+    if (!stuck(loose)) await loose.compare('shuffled, in the end', true, false)
     loose.send('k')
   }
   for (const p of peers) { p.send('k'); p.doc.destroy() }
