@@ -678,7 +678,7 @@ static bool struct_v2(struct y_dec *d, uint64_t client, uint64_t clock, struct y
         s->root.p = d->scratch.data + at.root;
     if (at.key_moves)
         s->key.p = d->scratch.data + at.key;
-    if (in_scratch && !d->r.error)
+    if (in_scratch && d->scratch.data)
         s->data = (struct y_slice){d->scratch.data + start, d->scratch.len - start};
     return finish(d, clock, n, s);
 }

@@ -13,11 +13,15 @@
  * there already, a struct over its end is cut, a gap is filled with a Skip. Strings that touch stay
  * two structs, as in yjs; GCs that meet in this way become one.
  *
- * Where yjs itself has no one answer: structs at one clock of which one is GC and the other is not
- * (some update comes from a document that forgot the content) come out as whichever stands first,
- * and yjs turns those around each time it sorts. Here they keep the order of the updates. An update
- * whose sections are not in yjs's order, clients descending, is read as several; yjs would lose
- * structs of it.
+ * Structs at one clock of which one is GC and the other is not (some update comes from a document
+ * that forgot the content) yjs compares as "less" whichever way round, so that each of its sorts
+ * turns them around, and what is written depends on how often it sorted and on the engine's
+ * algorithm. With fewer than 64 streams, where that is a short one, it is done here as V8 does it
+ * (sort_as_v8), and the bytes are those of yjs in Node; with more they keep the order of the
+ * updates.
+ *
+ * An update whose sections are not in yjs's order, clients descending, is read as several; yjs
+ * would lose structs of it.
  *
  * v2: each struct is kept as Y_RAW in one buffer.
  */
@@ -66,6 +70,7 @@ struct merge {
     struct put_back *heap;
     size_t heap_count, heap_cap;
     uint64_t stamp;
+    bool gc, item;     /* there are records of that kind */
     struct y_enc kept; /* v2 */
     struct current now;
     struct y_lazy w;
@@ -135,6 +140,8 @@ static void read_section(struct merge *m, struct y_dec *d, uint64_t structs, uin
         r->clock = (uint32_t)clock;
         r->len = s.len;
         r->kind = s.kind;
+        m->gc |= s.kind == Y_GC;
+        m->item |= s.kind != Y_GC;
         keep(m, r, from, d->r.p, &s);
     }
 }
@@ -340,8 +347,85 @@ static void advance(struct merge *m, struct stream *s)
     s->next = (uint32_t)(r - m->records);
 }
 
+/* --- few streams, of which some begin with GC: as yjs on V8
+ * ------------------------------------------- */
+
+#define FEW                                                                                        \
+    64 /* V8's sort makes one run of fewer elements, by binary insertion (array-sort.tq)           \
+        */
+
+/* yjs's comparison. */
+static int compare(const struct merge *m, struct stream a, struct stream b)
+{
+    const struct record *x = &m->records[a.next], *y = &m->records[b.next];
+    if (x->client != y->client)
+        return x->client > y->client ? -1 : 1;
+    if (x->clock != y->clock)
+        return x->clock < y->clock ? -1 : 1;
+    return (x->kind == Y_GC) == (y->kind == Y_GC) ? 0 : -1;
+}
+
+/* The ascending run at the beginning, or the descending one, reversed. */
+static size_t first_run(const struct merge *m, struct stream *a, size_t n)
+{
+    size_t len = 2;
+    if (n < 2)
+        return n;
+    bool down = compare(m, a[1], a[0]) < 0;
+    while (len < n && (compare(m, a[len], a[len - 1]) < 0) == down)
+        len++;
+    for (size_t i = 0; down && i < len / 2; i++) {
+        struct stream t = a[i];
+        a[i] = a[len - 1 - i];
+        a[len - 1 - i] = t;
+    }
+    return len;
+}
+
+static void sort_as_v8(const struct merge *m, struct stream *a, size_t n)
+{
+    for (size_t start = first_run(m, a, n); start < n; start++) {
+        struct stream it = a[start];
+        size_t left = 0, right = start;
+        while (left < right) {
+            size_t middle = left + (right - left) / 2;
+            if (compare(m, it, a[middle]) < 0)
+                right = middle;
+            else
+                left = middle + 1;
+        }
+        memmove(&a[left + 1], &a[left], (start - left) * sizeof(*a));
+        a[left] = it;
+    }
+}
+
+static void write_few(struct merge *m)
+{
+    struct stream a[FEW];
+    size_t n = 0;
+    for (; n < m->order.count; n++)
+        a[n] = (struct stream){(uint32_t)(m->order.list[n].extra >> 32),
+                               (uint32_t)m->order.list[n].extra};
+    while (n && !m->error) {
+        sort_as_v8(m, a, n);
+        advance(m, &a[0]);
+        if (a[0].next == a[0].end)
+            memmove(a, a + 1, --n * sizeof(*a));
+    }
+    write_current(m);
+}
+
+static bool few(const struct merge *m)
+{
+    return m->gc && m->item && m->order.count < FEW;
+}
+
 static void write_all(struct merge *m)
 {
+    if (few(m)) {
+        write_few(m);
+        return;
+    }
     for (struct stream s; !m->error && take(m, &s);) {
         advance(m, &s);
         if (s.next < s.end)
@@ -369,7 +453,7 @@ static void read_all(struct merge *m, const struct y_slice *updates, size_t n)
         read_update(m, updates[i]);
     for (size_t i = 0; i < m->count && m->format == Y_V2; i++)
         m->records[i].raw.p = m->kept.out.data + m->records[i].raw.offset;
-    if (!m->error)
+    if (!m->error && !few(m))
         m->error = y_keys_sort(&m->order);
     if (!m->error)
         m->error = y_ds_sort(&m->ranges, true);

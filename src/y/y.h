@@ -71,8 +71,8 @@ struct y_reader {
 };
 static inline struct y_reader y_reader_of(const void *data, size_t len)
 {
-    const uint8_t *p = (const uint8_t *)data;
-    return (struct y_reader){p, len ? p + len : p, Y_OK};
+    const uint8_t *p = data ? (const uint8_t *)data : (const uint8_t *)""; /* nothing may be NULL */
+    return (struct y_reader){p, p + len, Y_OK};
 }
 uint64_t y_read_varuint(struct y_reader *r); /* at most 2^53 - 1, as in lib0 */
 uint8_t y_read_u8(struct y_reader *r);

@@ -107,6 +107,18 @@ TEST(merge_joins_gcs_of_different_updates)
            EMPTY);
 }
 
+/* Y.mergeUpdates([item, gc]), ([gc, item]), ([item, gc, item]): yjs turns such around each time it
+ * sorts. */
+TEST(merge_of_content_and_its_gc_as_yjs_on_v8)
+{
+    struct y_slice item = S("\x01\x01\x01\x00\x04\x01\x01t\x03"
+                            "abc\x00");
+    struct y_slice gc = S("\x01\x01\x01\x00\x00\x03\x00");
+    MERGES(gc, item, gc);
+    MERGES(item, gc, item);
+    MERGES(item, item, gc, item);
+}
+
 /* yjs loses clock 0 of client 2 here: its client 1 was written before. */
 TEST(merge_of_updates_with_clients_ascending_loses_nothing)
 {
