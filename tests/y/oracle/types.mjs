@@ -200,15 +200,24 @@ const editKeys = (peer, t) => {
   }
 }
 
+// The positions of a text that are not inside of a pair. Cut ones are for run.mjs: a struct that comes again after it was
+// collected lets Yjs cut the pair it once stood in, which ours does not.
+function whole (type) {
+  let units = ''
+  for (let item = type._start; item; item = item.right) if (!item.deleted && item.countable) units += item.content instanceof Y.ContentString ? item.content.str : '\ufffc'
+  return Array.from({ length: units.length + 1 }, (_, i) => i).filter(i => !/[\ud800-\udbff]/.test(units[i - 1] ?? '') || !/[\udc00-\udfff]/.test(units[i] ?? ''))
+}
+
 const editText = (peer, t) => {
   const { type } = t
+  const places = whole(type)
+  const from = below(places.length)
+  const at = places[from]
   if (type.length && below(3) === 0) {
-    const at = below(type.length)
-    const len = Math.min(1 + below(4), type.length - at)
+    const len = places[Math.min(from + 1 + below(4), places.length - 1)] - at
     type.delete(at, len)
     return peer.send('S', e => { writePath(e, t); encoding.writeVarUint(e, at); encoding.writeVarUint(e, len) })
   }
-  const at = below(type.length + 1)
   const text = pick(words)
   type.insert(at, text)
   return peer.send('s', e => { writePath(e, t); encoding.writeVarUint(e, at); encoding.writeVarString(e, text) })
