@@ -331,5 +331,8 @@ int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s)
     it->left = p.left;
     if (first != p.right)
         it->left = resolve(doc, it, p.left, p.right, first);
-    return y_link(doc, h, type);
+    error = y_link(doc, h, type);
+    return !error && s->kind == Y_DOC && y_subdocs_wanted(doc)
+               ? y_subdoc_added(doc, y_item(doc, h), h, false)
+               : error;
 }

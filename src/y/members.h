@@ -9,6 +9,9 @@
 
 #define Y_NO_INDEX UINT32_MAX
 
+/* ECMA-262 array index: the decimal text of an integer up to 2^32 - 2. Or Y_NO_INDEX. */
+uint32_t y_array_index(const uint8_t *s, size_t len);
+
 struct y_member {
     size_t key, key_len; /* offset in `base`, see y_members_close */
     size_t start, end;   /* what was written of it: offsets in the output */

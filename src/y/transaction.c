@@ -20,6 +20,8 @@ static void txn_release(struct y_txn *t)
     y_mem_free(t->changes);
     y_mem_free(t->splits);
     y_mem_free(t->types);
+    y_mem_free(t->subdocs);
+    ybuf_release(&t->subdoc_bytes);
 }
 
 void y_txns_free(struct ydoc *doc)
@@ -102,6 +104,8 @@ int y_begin(struct ydoc *doc, const void *origin, bool local)
     t->split_count = 0;
     t->type_count = 0;
     t->deleting = 0;
+    t->subdoc_count = 0;
+    t->subdoc_bytes.len = 0;
     t->out = NULL;
     t->steps = 0;
     t->clients = doc->client_count;
@@ -145,9 +149,18 @@ const struct y_change *y_change_of(const struct ydoc *doc, const struct y_txn *t
     return NULL;
 }
 
+/* What came in later transactions, which observers made, counts too, as in Yjs: beyond the state that
+ * the client had before. */
 bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it)
 {
     const struct y_change *ch = y_change_of(doc, t, it->client);
+    if (!ch && doc->clients[it->client].epoch > t->epoch) {
+        for (const struct y_txn *later = doc->queue; later && !ch; later = later->next)
+            if (later->epoch > t->epoch)
+                ch = y_change_of(doc, later, it->client);
+        if (!ch && doc->depth && doc->txn->epoch > t->epoch)
+            ch = y_change_of(doc, doc->txn, it->client);
+    }
     return ch && it->clock >= ch->before;
 }
 
@@ -193,7 +206,7 @@ int y_changed(struct ydoc *doc, uint32_t seq)
         t->type_cap = cap;
     }
     s->epoch = t->epoch;
-    t->types[t->type_count++] = (struct y_touched){s->type, seq};
+    t->types[t->type_count++] = (struct y_touched){s->type, seq, 0};
     return Y_OK;
 }
 
@@ -265,7 +278,9 @@ int y_note_deleted(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t l
 static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **work)
 {
     struct y_seq *s = &doc->seqs[it->seq];
-    int error = y_note_deleted(doc, it->client, it->clock, it->len);
+    int error = it->kind == Y_DOC && y_subdocs_wanted(doc) ? y_subdoc_deleted(doc, it) : Y_OK;
+    if (!error)
+        error = y_note_deleted(doc, it->client, it->clock, it->len);
     y_touch(doc, it->client)->marked = true;
     if (!error)
         error = y_changed(doc, it->seq);
@@ -283,9 +298,24 @@ static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **wor
     if (it->kind == Y_TYPE) {
         struct y_type *t = doc->types[it->off];
         t->next_work = *work;
+        t->next_item = doc->seqs[t->list].first;
+        t->next_entry = t->first_entry;
         *work = t;
     }
     return Y_OK;
+}
+
+/* The next item to delete of a type's list, then of its keys; 0 after the last. */
+static y_handle next_child(const struct ydoc *doc, struct y_type *t)
+{
+    y_handle h = t->next_item;
+    if (h)
+        t->next_item = y_item(doc, h)->right;
+    while (!h && t->next_entry) {
+        h = doc->seqs[t->next_entry].last;
+        t->next_entry = doc->seqs[t->next_entry].next;
+    }
+    return h;
 }
 
 static int delete_child(struct ydoc *doc, struct y_item *it, struct y_type **work)
@@ -296,22 +326,19 @@ static int delete_child(struct ydoc *doc, struct y_item *it, struct y_type **wor
     return y_txn_adds(doc, doc->txn, it) ? Y_OK : y_note_split(doc, it->client, it->clock);
 }
 
-/* Deletes an item and, if it is a type, all in it; nested types by a work list. */
+/* Deletes an item and, if it is a type, all in it; nested types by a stack, in the order of Yjs, which
+ * goes down at once. */
 int y_delete(struct ydoc *doc, y_handle h)
 {
     struct y_type *work = NULL;
     struct y_item *it = y_item(doc, h);
     int error = it->flags & Y_DEAD ? Y_OK : mark_deleted(doc, it, &work);
     while (work && !error) {
-        struct y_type *t = work;
-        work = t->next_work;
-        for (y_handle k = doc->seqs[t->list].first; k && !error; k = it->right) {
-            it = y_item(doc, k);
-            error = delete_child(doc, it, &work);
-        }
-        for (uint32_t e = t->first_entry; e && !error; e = doc->seqs[e].next)
-            if (doc->seqs[e].last)
-                error = delete_child(doc, y_item(doc, doc->seqs[e].last), &work);
+        h = next_child(doc, work);
+        if (h)
+            error = delete_child(doc, y_item(doc, h), &work);
+        else
+            work = work->next_work;
     }
     return error;
 }
@@ -588,6 +615,37 @@ static void rollback(struct ydoc *doc, struct y_txn *t)
     t->change_count = 0;
 }
 
+/* The state after a transaction of an observer is that of when its turn comes, as in Yjs: what later ones
+ * brought counts as its own, too. */
+static int take_later(struct ydoc *doc, struct y_txn *t)
+{
+    uint32_t count = t->change_count;
+    for (uint32_t i = 0; i < count; i++)
+        t->changes[i].after = doc->clients[t->changes[i].client].state;
+    for (const struct y_txn *later = doc->queue; later; later = later->next) {
+        for (uint32_t i = 0; i < later->change_count; i++) {
+            const struct y_change *ch = &later->changes[i];
+            if (y_change_of(doc, t, ch->client))
+                continue;
+            if (t->change_count == t->change_cap) {
+                uint32_t cap = t->change_cap ? t->change_cap * 2 : 4;
+                struct y_change *p = y_realloc(t->changes, cap * sizeof(*p));
+                if (!p)
+                    return Y_ERR_NOMEM;
+                memset(p + t->change_cap, 0, (cap - t->change_cap) * sizeof(*p));
+                t->changes = p;
+                t->change_cap = cap;
+            }
+            struct y_change *more = &t->changes[t->change_count++];
+            more->client = ch->client;
+            more->before = ch->before;
+            more->after = doc->clients[ch->client].state;
+            more->deleted.count = 0;
+        }
+    }
+    return Y_OK;
+}
+
 /* Observers, then what yjs cleanupTransactions does in its `finally`. */
 static void clean_up(struct ydoc *doc, struct y_txn *t)
 {
@@ -651,6 +709,7 @@ int y_end(struct ydoc *doc, int error)
     if (t->error)
         return finish(doc, t);
     y_wait_commit(doc);
+    y_subdocs_settle(doc, t);
     if (doc->cleaning) { /* by an observer: its turn comes */
         struct y_txn **last = &doc->queue;
         while (*last)
@@ -669,6 +728,7 @@ int y_end(struct ydoc *doc, int error)
     while (doc->queue) {
         struct y_txn *more = doc->queue;
         doc->queue = more->next;
+        more->error = take_later(doc, more);
         clean_up(doc, more);
         if (doc->observed)
             y_listeners_call(doc, more);

@@ -83,7 +83,9 @@ struct y_type {
     uint32_t first_entry, last_entry; /* seqs of a map, or of attributes */
     uint8_t ref;                      /* enum y_type_ref */
     bool has_format;                  /* had a Y_FORMAT in it, ever */
-    struct y_type *next_work;
+    struct y_type *next_work;         /* while it is deleted: */
+    y_handle next_item;
+    uint32_t next_entry;
     struct y_observer *observers;
     uint32_t mark; /* while observers are sorted out */
     bool held;     /* a root that somebody outside may know: a rollback leaves it */
@@ -181,6 +183,14 @@ struct y_change {
 /* A chain that changed, of a type that was there before: an event is due. */
 struct y_touched {
     uint32_t type, seq;
+    uint32_t next; /* 1 + the next one of the same type, while observers are called */
+};
+
+/* A subdocument that came or went; guid and options in the transaction's `subdoc_bytes`. */
+struct y_subdoc {
+    enum y_subdoc_change change;
+    y_handle item;
+    size_t at, guid, options; /* where its bytes are, and how many of each */
 };
 
 /* A transaction. One is under way at a time; those that observers make wait for the end of the one
@@ -203,6 +213,9 @@ struct y_txn {
     size_t split_count, split_cap;
     struct y_touched *types;
     size_t type_count, type_cap;
+    struct y_subdoc *subdocs; /* while somebody listens */
+    size_t subdoc_count, subdoc_cap;
+    struct ybuf subdoc_bytes;
     struct ybuf *out; /* wants the update */
 };
 
@@ -247,6 +260,8 @@ struct ydoc {
     struct y_same *same; /* a hash table */
     uint32_t same_count, same_cap;
     uint32_t observed; /* how many want to know what changed: observers, undo managers, listeners */
+    uint32_t observer_count, deep_count; /* of types; `gone_count` wait to be freed */
+    uint32_t gone_count;
     struct y_hooks *hooks;
     /* waiting */
     uint32_t work;
@@ -442,6 +457,16 @@ void y_observers_call(struct ydoc *doc, struct y_txn *t);
 void y_listeners_call(struct ydoc *doc, struct y_txn *t);
 void y_observers_free(struct y_type *t);
 void y_hooks_free(struct ydoc *doc);
+static inline bool y_subdocs_wanted(const struct ydoc *doc)
+{
+    return doc->hooks && doc->hooks->subdoc;
+}
+/* Notes that a subdocument came (`own`: was inserted here, and so is loaded) or is deleted (before it
+ * is marked). Y_OK or Y_ERR_NOMEM. */
+int y_subdoc_added(struct ydoc *doc, const struct y_item *it, y_handle h, bool own);
+int y_subdoc_deleted(struct ydoc *doc, const struct y_item *it);
+/* The transaction ended: what came and went in it is forgotten (yjs ContentDoc.delete). */
+void y_subdocs_settle(struct ydoc *doc, struct y_txn *t);
 
 /* --- wait.c ----------------------------------------------------------------------------------- */
 
@@ -521,6 +546,8 @@ int y_delete_units(struct ydoc *doc, struct y_spot *at, uint64_t units);
 int y_value_content(const struct y_value *v, uint8_t *kind, struct ybuf *out);
 /* The value with index `at` of a countable item. */
 struct y_value y_item_value(const struct ydoc *doc, const struct y_item *it, uint32_t at);
+/* The values of an item one after another; *at begins as 0. False after the last. */
+bool y_value_next(const struct ydoc *doc, const struct y_item *it, uint32_t *at, struct y_value *v);
 /* A type that is in no chain yet; ref and name as in y_list_insert_type. */
 int y_type_make(struct ydoc *doc, enum y_type_ref ref, const char *name, struct y_type **made);
 
@@ -599,10 +626,21 @@ struct y_event {
     struct y_path_step *path;
     size_t path_count;
     const struct y_type *path_from; /* what `path` begins at */
+    uint32_t first, last;           /* in txn->types: 1 + what changed of it */
     bool has_ops, has_keys;
+    const uint8_t *pool; /* where what they borrow was */
+    size_t pool_len;
     struct ybuf scratch; /* that keys and path borrow from */
 };
 void y_event_release(struct y_event *e);
+
+/* --- json.c, xml.c ---------------------------------------------------------------------------- */
+
+/* Appends a value as JSON; undefined and none as null, which y_value_undefined() tells. */
+int y_value_json(const struct ydoc *doc, const struct y_value *v, struct ybuf *out);
+bool y_value_undefined(const struct y_value *v);
+/* Appends a type's toString(); `quoted`: escaped for a JSON string. */
+int y_xml_write(const struct y_type *t, bool quoted, struct ybuf *out);
 
 /* --- undo.c ----------------------------------------------------------------------------------- */
 
