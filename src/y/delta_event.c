@@ -58,7 +58,8 @@ static enum fate fate_of(const struct walk *w, const struct y_item *it)
         else
             deletes = true;
     }
-    if (ch && it->clock >= ch->before)
+    uint32_t before = ch ? ch->before : y_txn_before(w->doc, w->txn, it->client);
+    if (it->clock >= before)
         return deletes ? CAME_AND_WENT : CAME;
     if (deletes)
         return WENT;

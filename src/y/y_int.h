@@ -495,7 +495,10 @@ void y_txns_free(struct ydoc *doc);
 struct y_change *y_touch(struct ydoc *doc, uint32_t client);
 /* What the transaction did to a client; NULL: nothing. */
 const struct y_change *y_change_of(const struct ydoc *doc, const struct y_txn *t, uint32_t client);
-/* Whether the transaction brought, deleted the item (yjs YEvent `adds`, `deletes`). */
+/* The state of a client before the transaction; that of now if nobody has changed it since. */
+uint32_t y_txn_before(const struct ydoc *doc, const struct y_txn *t, uint32_t client);
+/* Whether the transaction brought, deleted the item (yjs YEvent `adds`, `deletes`). What came in later
+ * transactions, which observers made, counts as brought too, as in Yjs. */
 bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
 bool y_txn_deletes(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
 int y_delete(struct ydoc *doc, y_handle h);

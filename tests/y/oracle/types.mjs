@@ -19,11 +19,17 @@ const ROOTS = { list: 0, map: 1, text: 2, xml: 4, element: 3, xtext: 6, 7: 1, 10
 const refOf = t => REFS.indexOf(t.constructor)
 const stringify = v => JSON.stringify(v, (_, x) => typeof x === 'bigint' ? `\u0001${x}\u0001` : x)?.replace(/"\\u0001(-?\d+)\\u0001"/g, '$1')
 
+// Yjs reads the delta of a text in a transaction of its own; if observers edit, that has an update too, which repeats the
+// next one's. Ours has none.
+let reading = false
 const eventJson = e => {
-  const { path, delta, keys } = { path: e.path, delta: e.target instanceof Y.Text && !TEXT ? [] : e.delta, keys: Object.fromEntries(e.keys) }
+  reading = true
+  try { return readEvent(e) } finally { reading = false }
+}
+const readEvent = e => {
+  const { path, delta, keys } = { path: e.path, delta: e.delta, keys: Object.fromEntries(e.keys) }
   return stringify({ path, delta, keys })
 }
-const TEXT = process.env.ORACLE_TEXT
 const hex = bytes => Buffer.from(bytes).toString('hex')
 
 function frame (write) {
@@ -70,8 +76,11 @@ class Peer {
     // The same roots in the same order.
     for (const name of Object.keys(ROOTS)) this.send('g', e => writePath(e, { name, steps: [] }))
     if (!listen) return
-    this.doc.on('update', u => this.log.push('u1 ' + hex(u)))
-    this.doc.on('updateV2', u => this.log.push('u2 ' + hex(u)))
+    const readers = new Set()
+    const read = t => readers.has(t) && t.deleteSet.clients.size === 0
+    this.doc.on('beforeTransaction', t => { if (reading) readers.add(t) })
+    this.doc.on('update', (u, _origin, _doc, t) => { if (!read(t)) this.log.push('u1 ' + hex(u)) })
+    this.doc.on('updateV2', (u, _origin, _doc, t) => { if (!read(t)) this.log.push('u2 ' + hex(u)) })
     this.doc.on('subdocs', ({ added, removed, loaded }) => {
       for (const d of added) this.log.push(`added ${d.guid} ${stringify(docOptions(d))}`)
       // Yjs then destroys what was removed in a transaction of its own, which does nothing but tell of it once more.
@@ -240,7 +249,6 @@ function transaction (peer) {
 // The observer on our side does the same; see types_driver.c.
 function observe (peer, number) {
   const t = pick(types(peer.doc))
-  if (t.type instanceof Y.Text && !TEXT) return
   const deep = below(2) === 0
   const o = { number, deeds: below(3) ? 0 : below(32), times: 1 + below(3) }
   const deeds = () => {
