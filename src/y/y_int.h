@@ -221,6 +221,12 @@ struct y_txn {
 
 #define Y_CHUNK 1024
 #define Y_MARKS 16
+/* Where the value of an item stands that was asked for last; epoch: when. */
+struct y_last_value {
+    y_handle item;
+    uint32_t at, offset, epoch;
+};
+
 struct ydoc {
     struct ydoc_opts opts;
     uint64_t seed; /* of hashes */
@@ -263,6 +269,7 @@ struct ydoc {
     uint32_t observer_count, deep_count; /* of types; `gone_count` wait to be freed */
     uint32_t gone_count;
     struct y_hooks *hooks;
+    struct y_last_value last_value;
     /* waiting */
     uint32_t work;
     struct y_waiting *popped;
