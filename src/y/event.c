@@ -2,11 +2,13 @@
  * What happened to a type in a transaction (yjs YEvent.js). Deltas, keys and paths are made when
  * somebody asks for them, and then kept.
  *
- * Old values are borrowed from the document. An observer may edit it, which moves contents; nothing is
- * collected while observers are called, so what was lent then is moved along (follow_pool).
+ * Deltas are blocks of their own; keys borrow from the document. An observer may edit it, which moves
+ * contents; nothing is collected while observers are called, so what was lent then is moved along
+ * (follow_pool).
  */
+#include "y/y_int.h"
+
 #include "y/any.h"
-#include "y/attrs.h"
 #include "y/members.h"
 
 /* Whoever only reads an event has it const; what is made on demand is not a change of it. */
@@ -27,13 +29,19 @@ static void follow(const struct y_event *e, struct y_slice *s)
         s->p = e->doc->pool + (p - old);
 }
 
+static void follow_value(const struct y_event *e, struct y_value *v)
+{
+    follow(e, &v->bytes);
+    follow(e, &v->options);
+}
+
 /* Slices of a pool that is somewhere else now point into that. */
 static void follow_pool(struct y_event *e)
 {
     const struct ydoc *doc = e->doc;
-    for (size_t i = 0; i < e->key_count && e->pool != doc->pool; i++) {
-        follow(e, &e->keys[i].old.bytes);
-        follow(e, &e->keys[i].old.options);
+    if (e->pool && e->pool != doc->pool) {
+        for (size_t i = 0; i < e->key_count; i++)
+            follow_value(e, &e->keys[i].old);
     }
     e->pool = doc->pool;
     e->pool_len = doc->pool_len;
@@ -49,29 +57,13 @@ void y_event_release(struct y_event *e)
 
 /* --- delta ------------------------------------------------------------------------------------ */
 
-/* The operation of that kind that the delta ends with now. */
-static struct y_delta_op *op_of(struct y_delta_builder *b, enum y_delta_kind kind)
+/* The last operation, if it is of that kind, gets longer. */
+static void add_len(struct y_delta_builder *b, enum y_delta_kind kind, uint32_t len)
 {
     if (!b->op_count || b->ops[b->op_count - 1].kind != kind)
         y_delta_op(b, kind, 0);
-    return b->error ? NULL : &b->ops[b->op_count - 1];
-}
-
-static void add_values(const struct ydoc *doc, struct y_delta_builder *b, const struct y_item *it)
-{
-    struct y_delta_op *op = op_of(b, Y_DELTA_INSERT);
-    struct y_value v;
-    for (uint32_t at = 0; !b->error && y_value_next(doc, it, &at, &v);) {
-        y_delta_value(b, &v);
-        op->len++;
-    }
-}
-
-static void add_len(struct y_delta_builder *b, enum y_delta_kind kind, uint32_t len)
-{
-    struct y_delta_op *op = op_of(b, kind);
-    if (op)
-        op->len += len;
+    if (!b->error)
+        b->ops[b->op_count - 1].len += len;
 }
 
 static int list_delta(struct y_event *e)
@@ -80,13 +72,16 @@ static int list_delta(struct y_event *e)
     struct y_delta_builder b = {0};
     for (y_handle h = doc->seqs[e->target->list].first; h && !b.error;) {
         const struct y_item *it = y_item(doc, h);
-        bool added = y_txn_adds(doc, e->txn, it);
-        if (!(it->flags & Y_DEAD) && added)
-            add_values(doc, &b, it);
-        else if (!(it->flags & Y_DEAD))
+        bool added = y_txn_adds(doc, e->txn, it), dead = it->flags & Y_DEAD;
+        struct y_value v;
+        if (!dead && !added)
             add_len(&b, Y_DELTA_RETAIN, it->len);
-        else if (!added && y_txn_deletes(doc, e->txn, it))
+        else if (dead && !added && y_txn_deletes(doc, e->txn, it))
             add_len(&b, Y_DELTA_DELETE, it->len);
+        for (uint32_t at = 0; !dead && added && !b.error && y_value_next(doc, it, &at, &v);) {
+            add_len(&b, Y_DELTA_INSERT, 1);
+            y_delta_value(&b, &v);
+        }
         h = it->right;
     }
     if (b.op_count && b.ops[b.op_count - 1].kind == Y_DELTA_RETAIN)
