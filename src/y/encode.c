@@ -13,7 +13,7 @@ void y_struct_of(const struct ydoc *doc, const struct y_item *it, struct y_struc
     s->parent_kind = Y_PARENT_COPIED;
     s->clock = it->clock;
     s->len = it->len;
-    s->data = (struct y_slice){doc->pool + it->off, it->bytes};
+    s->data = (struct y_slice){y_content(doc, it), it->bytes};
     if (it->kind == Y_GC)
         return;
     if (it->origin.client != Y_NOBODY) {

@@ -343,7 +343,7 @@ void y_drop_content(struct ydoc *doc, struct y_item *it);
 void y_pool_compact(struct ydoc *doc);
 static inline const uint8_t *y_content(const struct ydoc *doc, const struct y_item *it)
 {
-    return doc->pool + it->off;
+    return it->bytes ? doc->pool + it->off : (const uint8_t *)"";
 }
 /* Appends the UTF-8 of a string item from UTF-16 unit `from` up to `to`; half a pair is U+FFFD. */
 int y_string_out(const struct ydoc *doc, const struct y_item *it, uint32_t from, uint32_t to,
