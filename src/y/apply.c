@@ -172,20 +172,21 @@ static int run_sections(struct ydoc *doc, struct y_dec *d, struct sections *all)
 }
 
 struct deletion {
-    uint32_t client, clock, end;
+    uint32_t rank, client, clock, end; /* rank: of the client in this update */
 };
 
-static int by_client_and_clock(const void *a, const void *b)
+static int by_rank_and_clock(const void *a, const void *b)
 {
     const struct deletion *x = a, *y = b;
-    if (x->client != y->client)
-        return x->client < y->client ? -1 : 1;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
     return (x->clock > y->clock) - (x->clock < y->clock);
 }
 
 static int read_deletes(struct ydoc *doc, struct y_dec *d, struct deletion *list, size_t *count)
 {
     size_t count_here = 0;
+    uint32_t rank = 0;
     int error = Y_OK;
     for (uint64_t n = y_dec_ds_clients(d); n && !error; n--) {
         uint64_t id, ranges, clock, len;
@@ -196,17 +197,22 @@ static int read_deletes(struct ydoc *doc, struct y_dec *d, struct deletion *list
         error = y_client_of(doc, id, &client);
         for (; ranges && !error; ranges--) {
             y_dec_ds_range(d, &clock, &len);
-            if (len)
-                list[count_here++] =
-                    (struct deletion){client, (uint32_t)clock, (uint32_t)(clock + len)};
+            if (!len)
+                continue;
+            if (!doc->clients[client].section)
+                doc->clients[client].section = ++rank;
+            list[count_here++] = (struct deletion){doc->clients[client].section, client,
+                                                   (uint32_t)clock, (uint32_t)(clock + len)};
         }
     }
+    for (size_t i = 0; i < count_here; i++)
+        doc->clients[list[i].client].section = 0;
     *count = count_here;
     return error;
 }
 
-/* In ascending order and each clock once, so that they cost what they say, in whatever order and
- * however often they say it. `n`: how many there are at most. */
+/* Client by client as they come, in ascending order and each clock once, so that they cost what they say,
+ * in whatever order and however often they say it. `n`: how many there are at most. */
 static int run_deletes(struct ydoc *doc, struct y_dec *d, uint64_t n)
 {
     struct deletion few[8], *list = few;
@@ -216,9 +222,9 @@ static int run_deletes(struct ydoc *doc, struct y_dec *d, uint64_t n)
         return Y_ERR_NOMEM;
     int error = read_deletes(doc, d, list, &count);
     for (size_t i = 1; i < count && sorted && !error; i++)
-        sorted = list[i - 1].client == list[i].client && list[i - 1].clock <= list[i].clock;
+        sorted = by_rank_and_clock(&list[i - 1], &list[i]) <= 0;
     if (!sorted)
-        qsort(list, count, sizeof(*list), by_client_and_clock);
+        qsort(list, count, sizeof(*list), by_rank_and_clock);
     for (size_t i = 0, k; i < count && !error; i = k) {
         struct deletion all = list[i];
         for (k = i + 1; k < count && list[k].client == all.client && list[k].clock <= all.end; k++)

@@ -11,54 +11,23 @@ struct walk {
     struct ydoc *doc;
     const struct y_txn *txn;
     bool by_bytes, begun;
-    struct y_attrs now, before;      /* what holds, what held */
-    struct y_attrs changed;          /* the attributes of text that stayed */
-    int action;                      /* enum y_delta_kind; -1: none */
-    uint64_t len;                    /* of a retain or deletion */
-    size_t text;                     /* where in b.bytes the text of an insertion begins */
-    struct y_value embed;            /* or what it inserts instead */
-    const struct y_change **changes; /* by client; only if the transaction changed many */
+    struct y_attrs now, before; /* what holds, what held */
+    struct y_attrs changed;     /* the attributes of text that stayed */
+    int action;                 /* enum y_delta_kind; -1: none */
+    uint64_t len;               /* of a retain or deletion */
+    size_t text;                /* where in b.bytes the text of an insertion begins */
+    struct y_value embed;       /* or what it inserts instead */
     struct y_delta_builder b;
 };
 
 /* --- what the transaction did to an item ------------------------------------------------------ */
 
-#define MANY 4
-
-static int changes_by_client(struct walk *w)
-{
-    const struct y_txn *t = w->txn;
-    if (t->change_count <= MANY)
-        return Y_OK;
-    w->changes = y_realloc(NULL, w->doc->client_count * sizeof(*w->changes));
-    if (!w->changes)
-        return Y_ERR_NOMEM;
-    for (uint32_t i = 0; i < w->doc->client_count; i++)
-        w->changes[i] = NULL;
-    for (uint32_t i = 0; i < t->change_count; i++)
-        w->changes[t->changes[i].client] = &t->changes[i];
-    return Y_OK;
-}
-
 enum fate { CAME, WENT, CAME_AND_WENT, STAYED, WAS_GONE };
 
 static enum fate fate_of(const struct walk *w, const struct y_item *it)
 {
-    const struct y_change *ch =
-        w->changes ? w->changes[it->client] : y_change_of(w->doc, w->txn, it->client);
-    bool deletes = false;
-    size_t low = 0, high = ch ? ch->deleted.count : 0;
-    while (low < high && !deletes) {
-        size_t mid = (low + high) / 2;
-        const struct y_range *r = &ch->deleted.list[mid];
-        if (it->clock < r->clock)
-            high = mid;
-        else if (it->clock - r->clock >= r->len)
-            low = mid + 1;
-        else
-            deletes = true;
-    }
-    if (ch && it->clock >= ch->before)
+    bool deletes = y_txn_deletes(w->doc, w->txn, it);
+    if (y_txn_adds(w->doc, w->txn, it))
         return deletes ? CAME_AND_WENT : CAME;
     if (deletes)
         return WENT;
@@ -253,7 +222,6 @@ int y_text_event_delta(struct y_event *e)
 {
     struct walk w = {.doc = e->doc, .txn = e->txn, .action = -1};
     w.by_bytes = y_by_bytes(e->target);
-    w.b.error = changes_by_client(&w);
     for (y_handle h = e->doc->seqs[e->target->list].first; h && !w.b.error;
          h = y_item(e->doc, h)->right) {
         const struct y_item *it = y_item(e->doc, h);
@@ -271,6 +239,5 @@ int y_text_event_delta(struct y_event *e)
     y_attrs_release(&w.now);
     y_attrs_release(&w.before);
     y_attrs_release(&w.changed);
-    y_mem_free(w.changes);
     return y_delta_finish(&w.b, &e->ops, &e->op_count);
 }

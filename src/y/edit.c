@@ -404,6 +404,27 @@ int y_list_delete(struct y_type *t, uint64_t pos, uint64_t len)
     return y_end(doc, error);
 }
 
+/* Value `at` of an item that holds many, of which one is found behind another: goes on from the one that
+ * was asked for last, if that was before it. */
+static struct y_value value_at(struct ydoc *doc, y_handle h, uint32_t at)
+{
+    const struct y_item *it = y_item(doc, h);
+    struct y_last_value last = doc->last_value;
+    struct y_value v = {.kind = Y_VALUE_NONE};
+    if (it->kind != Y_ANY && it->kind != Y_JSON)
+        return y_item_value(doc, it, at);
+    if (last.item != h || last.epoch != doc->epoch || last.at > at)
+        last = (struct y_last_value){.item = h, .epoch = doc->epoch};
+    uint32_t offset = last.offset;
+    for (;; last.at++) {
+        last.offset = offset;
+        if (!y_value_next(doc, it, &offset, &v) || last.at == at)
+            break;
+    }
+    doc->last_value = last;
+    return v;
+}
+
 struct y_value y_list_get(const struct y_type *t, uint64_t pos)
 {
     struct ydoc *doc = t->doc;
@@ -415,7 +436,7 @@ struct y_value y_list_get(const struct y_type *t, uint64_t pos)
     s->cursor = h;
     s->cursor_units = units;
     s->cursor_bytes = bytes;
-    return y_item_value(doc, y_item(doc, h), (uint32_t)pos - units);
+    return value_at(doc, h, (uint32_t)pos - units);
 }
 
 /* One half of a pair of string `p`; a whole character else. Where it is goes on by bytes, and inside a

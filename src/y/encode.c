@@ -13,7 +13,7 @@ void y_struct_of(const struct ydoc *doc, const struct y_item *it, struct y_struc
     s->parent_kind = Y_PARENT_COPIED;
     s->clock = it->clock;
     s->len = it->len;
-    s->data = (struct y_slice){doc->pool + it->off, it->bytes};
+    s->data = (struct y_slice){y_content(doc, it), it->bytes};
     if (it->kind == Y_GC)
         return;
     if (it->origin.client != Y_NOBODY) {
@@ -333,19 +333,8 @@ int ydoc_encode_state_vector(const struct ydoc *const_doc, struct ybuf *out)
     return error;
 }
 
-/* From where on a client's structs are in the update of a transaction that ended: all that the client
- * has since then, also what observers brought in later transactions (yjs writeStructsFromTransaction).
- * Its state, if nothing. */
-static uint32_t since(const struct ydoc *doc, const struct y_txn *t, uint32_t client)
-{
-    const struct y_change *ch = y_change_of(doc, t, client);
-    for (const struct y_txn *later = doc->queue; later && !ch; later = later->next)
-        if (later->epoch > t->epoch)
-            ch = y_change_of(doc, later, client);
-    return ch ? ch->before : doc->clients[client].state;
-}
-
-/* What a transaction that ended did (yjs writeUpdateMessageFromTransaction). */
+/* What a transaction that ended did (yjs writeUpdateMessageFromTransaction): all that its clients have
+ * since then, also what observers brought in later transactions. */
 int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format format,
                          struct ybuf *out)
 {
@@ -360,7 +349,7 @@ int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format 
         deletes += t->changes[i].deleted.count > 0;
     }
     for (uint32_t i = 0; i < doc->client_count && doc->queue; i++)
-        sections += !y_change_of(doc, t, i) && since(doc, t, i) < doc->clients[i].state;
+        sections += !y_change_of(doc, t, i) && y_txn_before(doc, t, i) < doc->clients[i].state;
     y_enc_init(&e, format);
     if (format == Y_V1) { /* into the very buffer, which may have the room */
         e.out = *out;
@@ -368,7 +357,7 @@ int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format 
     }
     y_enc_sections(&e, sections);
     for (uint32_t i = 0; i < doc->client_count && sections; i++) {
-        uint32_t client = doc->order[i], from = since(doc, t, client);
+        uint32_t client = doc->order[i], from = y_txn_before(doc, t, client);
         struct part p;
         if (from == doc->clients[client].state)
             continue;

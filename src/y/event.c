@@ -2,8 +2,9 @@
  * What happened to a type in a transaction (yjs YEvent.js). Deltas, keys and paths are made when
  * somebody asks for them, and then kept.
  *
- * They borrow from the document. An observer may edit it, which moves contents; nothing is collected
- * while observers are called, so what was lent then is moved along (follow_pool).
+ * Deltas are blocks of their own; keys borrow from the document. An observer may edit it, which moves
+ * contents; nothing is collected while observers are called, so what was lent then is moved along
+ * (follow_pool).
  */
 #include "y/y_int.h"
 
@@ -39,12 +40,6 @@ static void follow_pool(struct y_event *e)
 {
     const struct ydoc *doc = e->doc;
     if (e->pool && e->pool != doc->pool) {
-        for (size_t i = 0; i < e->op_count; i++) {
-            struct y_delta_op *op = &e->ops[i];
-            follow(e, &op->attributes);
-            for (size_t k = 0; k < op->count; k++)
-                follow_value(e, (struct y_value *)(uintptr_t)&op->values[k]);
-        }
         for (size_t i = 0; i < e->key_count; i++)
             follow_value(e, &e->keys[i].old);
     }
@@ -62,78 +57,36 @@ void y_event_release(struct y_event *e)
 
 /* --- delta ------------------------------------------------------------------------------------ */
 
-struct delta {
-    struct y_event *e;
-    size_t op_cap;
-    struct y_value *values; /* of the last operation, if it inserts */
-    size_t count, cap;
-};
-
-static struct y_delta_op *op_of(struct delta *d, enum y_delta_kind kind)
+/* The last operation, if it is of that kind, gets longer. */
+static void add_len(struct y_delta_builder *b, enum y_delta_kind kind, uint32_t len)
 {
-    struct y_event *e = d->e;
-    if (e->op_count && e->ops[e->op_count - 1].kind == kind)
-        return &e->ops[e->op_count - 1];
-    if (e->op_count == d->op_cap) {
-        size_t cap = d->op_cap ? d->op_cap * 2 : 4;
-        struct y_delta_op *p = y_realloc(e->ops, cap * sizeof(*p));
-        if (!p)
-            return NULL;
-        e->ops = p;
-        d->op_cap = cap;
-    }
-    d->values = NULL;
-    d->count = d->cap = 0;
-    e->ops[e->op_count] = (struct y_delta_op){.kind = kind};
-    return &e->ops[e->op_count++];
-}
-
-static int add_values(struct delta *d, const struct y_item *it)
-{
-    struct y_delta_op *op = op_of(d, Y_DELTA_INSERT);
-    struct y_value v;
-    if (!op)
-        return Y_ERR_NOMEM;
-    for (uint32_t at = 0; y_value_next(d->e->doc, it, &at, &v);) {
-        if (d->count == d->cap) {
-            size_t cap = d->cap ? d->cap * 2 : 4;
-            struct y_value *p = y_realloc(d->values, cap * sizeof(*p));
-            if (!p)
-                return Y_ERR_NOMEM;
-            op->values = d->values = p;
-            d->cap = cap;
-        }
-        d->values[d->count++] = v;
-        op->len = op->count = d->count;
-    }
-    return Y_OK;
-}
-
-static int add_len(struct delta *d, enum y_delta_kind kind, uint32_t len)
-{
-    struct y_delta_op *op = op_of(d, kind);
-    if (op)
-        op->len += len;
-    return op ? Y_OK : Y_ERR_NOMEM;
+    if (!b->op_count || b->ops[b->op_count - 1].kind != kind)
+        y_delta_op(b, kind, 0);
+    if (!b->error)
+        b->ops[b->op_count - 1].len += len;
 }
 
 static int list_delta(struct y_event *e)
 {
     const struct ydoc *doc = e->doc;
-    struct delta d = {.e = e};
-    int error = Y_OK;
-    for (y_handle h = doc->seqs[e->target->list].first; h && !error;) {
+    struct y_delta_builder b = {0};
+    for (y_handle h = doc->seqs[e->target->list].first; h && !b.error;) {
         const struct y_item *it = y_item(doc, h);
-        bool added = y_txn_adds(doc, e->txn, it);
-        if (!(it->flags & Y_DEAD))
-            error = added ? add_values(&d, it) : add_len(&d, Y_DELTA_RETAIN, it->len);
-        else if (!added && y_txn_deletes(doc, e->txn, it))
-            error = add_len(&d, Y_DELTA_DELETE, it->len);
+        bool added = y_txn_adds(doc, e->txn, it), dead = it->flags & Y_DEAD;
+        struct y_value v;
+        if (!dead && !added)
+            add_len(&b, Y_DELTA_RETAIN, it->len);
+        else if (dead && !added && y_txn_deletes(doc, e->txn, it))
+            add_len(&b, Y_DELTA_DELETE, it->len);
+        for (uint32_t at = 0; !dead && added && !b.error && y_value_next(doc, it, &at, &v);) {
+            add_len(&b, Y_DELTA_INSERT, 1);
+            y_delta_value(&b, &v);
+        }
         h = it->right;
     }
-    if (!error && e->op_count && e->ops[e->op_count - 1].kind == Y_DELTA_RETAIN)
-        e->op_count--;
-    return error;
+    if (b.op_count && b.ops[b.op_count - 1].kind == Y_DELTA_RETAIN)
+        b.op_count--;
+    return y_delta_finish(&b, &e->ops, &e->op_count);
 }
 
 static bool is_text(const struct y_type *t)
@@ -144,19 +97,13 @@ static bool is_text(const struct y_type *t)
 int y_event_delta(const struct y_event *event, const struct y_delta_op **ops, size_t *n)
 {
     struct y_event *e = kept(event);
-    follow_pool(e);
     if (!e->has_ops) {
         int error = is_text(e->target) ? y_text_event_delta(e)
                     : e->list_changed  ? list_delta(e)
                                        : Y_OK;
-        if (error) {
-            y_delta_free(e->ops, e->op_count);
-            e->ops = NULL;
-            e->op_count = 0;
+        if (error)
             return error;
-        }
         e->has_ops = true;
-        follow_pool(e); /* a text's may take formats away */
     }
     *ops = e->ops;
     *n = e->op_count;

@@ -495,7 +495,7 @@ int y_text_insert_embed(struct y_type *t, uint64_t pos, const struct y_value *em
                         const struct y_slice *attributes)
 {
     static const struct y_slice none = {NULL, 0};
-    struct y_piece p;
+    struct y_piece p = {0};
     int error = check_insert(t, pos, attributes);
     if (!error)
         error = piece_of(embed, &p);

@@ -149,19 +149,23 @@ const struct y_change *y_change_of(const struct ydoc *doc, const struct y_txn *t
     return NULL;
 }
 
-/* What came in later transactions, which observers made, counts too, as in Yjs: beyond the state that
- * the client had before. */
-bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it)
+/* A client that the transaction did not touch may come further in later ones, which observers make. */
+uint32_t y_txn_before(const struct ydoc *doc, const struct y_txn *t, uint32_t client)
 {
-    const struct y_change *ch = y_change_of(doc, t, it->client);
-    if (!ch && doc->clients[it->client].epoch > t->epoch) {
+    const struct y_change *ch = y_change_of(doc, t, client);
+    if (!ch && doc->clients[client].epoch > t->epoch) {
         for (const struct y_txn *later = doc->queue; later && !ch; later = later->next)
             if (later->epoch > t->epoch)
-                ch = y_change_of(doc, later, it->client);
+                ch = y_change_of(doc, later, client);
         if (!ch && doc->depth && doc->txn->epoch > t->epoch)
-            ch = y_change_of(doc, doc->txn, it->client);
+            ch = y_change_of(doc, doc->txn, client);
     }
-    return ch && it->clock >= ch->before;
+    return ch ? ch->before : doc->clients[client].state;
+}
+
+bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it)
+{
+    return it->clock >= y_txn_before(doc, t, it->client);
 }
 
 bool y_txn_deletes(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it)

@@ -285,7 +285,8 @@ int y_text_insert_embed(struct y_type *t, uint64_t pos, const struct y_value *em
 int y_text_insert_embed_type(struct y_type *t, uint64_t pos, enum y_type_ref ref, const char *name,
                              const struct y_slice *attributes, struct y_type **made);
 int y_text_delete(struct y_type *t, uint64_t pos, uint64_t len);
-/* An attribute whose value is null is taken away. */
+/* An attribute whose value is null is taken away. What is beyond the end of the text becomes newlines, of
+ * which Quill thinks that they are there. */
 int y_text_format(struct y_type *t, uint64_t pos, uint64_t len, const struct y_slice *attributes);
 /* Appends the text without embeds (YText.toString); of XML, the markup (YXmlText.toString). */
 int y_text_string(const struct y_type *t, struct ybuf *out);
@@ -301,12 +302,15 @@ struct y_delta_op {
 };
 /* The whole text as insertions, as YText.toDelta(). `snapshot` (may be NULL) is an encoded snapshot: the
  * text as it was then, which takes a document that keeps deleted content; with `previous` too, what
- * changed in between has the attribute `ychange`. Free with y_delta_free(); slices are borrowed. */
+ * changed in between has the attribute `ychange`. The delta is the caller's, freed with
+ * y_delta_free(); the types in it are borrowed. */
 int y_text_delta(const struct y_type *t, const struct y_slice *snapshot,
                  const struct y_slice *previous, struct y_delta_op **ops, size_t *n);
 void y_delta_free(struct y_delta_op *ops, size_t n);
-/* Applies insertions, retains and deletions (YText.applyDelta); `sanitize` leaves out a trailing newline,
- * as Quill wants it, when set as in Yjs's default. */
+/* Applies insertions, retains and deletions (YText.applyDelta). An insertion has a string, an embed (any),
+ * or several; not a type, for which there is y_text_insert_embed_type(). `sanitize` is what it is in yjs
+ * 13.6, where it is true by default: if false, the newline at the end of the last insertion, where that is
+ * the end of the text, is left out. */
 int y_text_apply_delta(struct y_type *t, const struct y_delta_op *ops, size_t n, bool sanitize);
 
 /* --- XML -------------------------------------------------------------------------------------- */

@@ -221,6 +221,12 @@ struct y_txn {
 
 #define Y_CHUNK 1024
 #define Y_MARKS 16
+/* Where the value of an item stands that was asked for last; epoch: when. */
+struct y_last_value {
+    y_handle item;
+    uint32_t at, offset, epoch;
+};
+
 struct ydoc {
     struct ydoc_opts opts;
     uint64_t seed; /* of hashes */
@@ -263,6 +269,7 @@ struct ydoc {
     uint32_t observer_count, deep_count; /* of types; `gone_count` wait to be freed */
     uint32_t gone_count;
     struct y_hooks *hooks;
+    struct y_last_value last_value;
     /* waiting */
     uint32_t work;
     struct y_waiting *popped;
@@ -336,7 +343,7 @@ void y_drop_content(struct ydoc *doc, struct y_item *it);
 void y_pool_compact(struct ydoc *doc);
 static inline const uint8_t *y_content(const struct ydoc *doc, const struct y_item *it)
 {
-    return doc->pool + it->off;
+    return it->bytes ? doc->pool + it->off : (const uint8_t *)"";
 }
 /* Appends the UTF-8 of a string item from UTF-16 unit `from` up to `to`; half a pair is U+FFFD. */
 int y_string_out(const struct ydoc *doc, const struct y_item *it, uint32_t from, uint32_t to,
@@ -495,7 +502,10 @@ void y_txns_free(struct ydoc *doc);
 struct y_change *y_touch(struct ydoc *doc, uint32_t client);
 /* What the transaction did to a client; NULL: nothing. */
 const struct y_change *y_change_of(const struct ydoc *doc, const struct y_txn *t, uint32_t client);
-/* Whether the transaction brought, deleted the item (yjs YEvent `adds`, `deletes`). */
+/* The state of a client before the transaction; that of now if nobody has changed it since. */
+uint32_t y_txn_before(const struct ydoc *doc, const struct y_txn *t, uint32_t client);
+/* Whether the transaction brought, deleted the item (yjs YEvent `adds`, `deletes`). What came in later
+ * transactions, which observers made, counts as brought too, as in Yjs. */
 bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
 bool y_txn_deletes(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
 int y_delete(struct ydoc *doc, y_handle h);

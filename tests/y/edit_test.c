@@ -45,6 +45,8 @@ TEST(list_walk_is_linear_and_sees_what_get_sees)
     while (y_list_next(list, &walk).kind != Y_VALUE_NONE)
         n++;
     CHECK_EQ(n, 50000);
+    for (uint64_t i = 0; i < 50000; i++)
+        CHECK_EQ(y_list_get(list, i).kind, Y_VALUE_ANY);
     CHECK_EQ(y_list_next(list, &walk).kind, Y_VALUE_NONE);
     y_text_insert(text, 0, "a\xc3\xa9\xf0\x9f\x98\x80z", 8, NULL);
     walk = (struct y_walk){0};

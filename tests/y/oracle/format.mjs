@@ -298,7 +298,7 @@ async function compare (p) {
   same('state', hex(encoded.bytes), hex(Y.encodeStateAsUpdate(p.doc)))
   await compareDelta(p, 0)
   if (p.map.get('n')) await compareDelta(p, 1)
-  if (!(p.flags & 8)) same('string', (await p.call('s', e => encoding.writeUint8(e, 0))).bytes.toString(), p.text.toString())
+  same('string', (await p.call('s', e => encoding.writeUint8(e, 0))).bytes.toString(), p.text.toString())
   if (p.flags & 1) {
     if (!below(4)) p.snapshots.push(Y.snapshot(p.doc))
     if (p.snapshots.length && !below(3)) {

@@ -19,11 +19,17 @@ const ROOTS = { list: 0, map: 1, text: 2, xml: 4, element: 3, xtext: 6, 7: 1, 10
 const refOf = t => REFS.indexOf(t.constructor)
 const stringify = v => JSON.stringify(v, (_, x) => typeof x === 'bigint' ? `\u0001${x}\u0001` : x)?.replace(/"\\u0001(-?\d+)\\u0001"/g, '$1')
 
+// Yjs reads the delta of a text in a transaction of its own; if observers edit, that has an update too, which repeats the
+// next one's. Ours has none.
+let reading = false
 const eventJson = e => {
-  const { path, delta, keys } = { path: e.path, delta: e.target instanceof Y.Text && !TEXT ? [] : e.delta, keys: Object.fromEntries(e.keys) }
+  reading = true
+  try { return readEvent(e) } finally { reading = false }
+}
+const readEvent = e => {
+  const { path, delta, keys } = { path: e.path, delta: e.delta, keys: Object.fromEntries(e.keys) }
   return stringify({ path, delta, keys })
 }
-const TEXT = process.env.ORACLE_TEXT
 const hex = bytes => Buffer.from(bytes).toString('hex')
 
 function frame (write) {
@@ -70,8 +76,11 @@ class Peer {
     // The same roots in the same order.
     for (const name of Object.keys(ROOTS)) this.send('g', e => writePath(e, { name, steps: [] }))
     if (!listen) return
-    this.doc.on('update', u => this.log.push('u1 ' + hex(u)))
-    this.doc.on('updateV2', u => this.log.push('u2 ' + hex(u)))
+    const readers = new Set()
+    const read = t => readers.has(t) && t.deleteSet.clients.size === 0
+    this.doc.on('beforeTransaction', t => { if (reading) readers.add(t) })
+    this.doc.on('update', (u, _origin, _doc, t) => { if (!read(t)) this.log.push('u1 ' + hex(u)) })
+    this.doc.on('updateV2', (u, _origin, _doc, t) => { if (!read(t)) this.log.push('u2 ' + hex(u)) })
     this.doc.on('subdocs', ({ added, removed, loaded }) => {
       for (const d of added) this.log.push(`added ${d.guid} ${stringify(docOptions(d))}`)
       // Yjs then destroys what was removed in a transaction of its own, which does nothing but tell of it once more.
@@ -127,6 +136,8 @@ function difference (got, want) {
 
 const words = ['a', 'b', 'hello ', 'x\ny', '😀', 'é', '𝒳𝒴', '漢字', 'a😀b', '<&">']
 const keys = ['a', 'b', 'c', '10', '2', 'é', '', 'B', '\uffee', '😀k']
+let formats = true // of this session
+const marks = () => ({ [pick(['b', 'i', 'link', '\uffee', '😀'])]: pick([true, true, null, null, 'red', 5, { href: 'x' }, { b: 1, a: [1, null] }, ['x', 'y'], '']), ...(below(3) ? {} : { em: pick([true, null]) }) })
 const names = ['p', 'DIV', 'h1', 'É']
 const subdoc = () => new Y.Doc({ guid: 'sub' + below(5), autoLoad: !below(3), meta: below(3) ? null : { m: below(9) }, gc: !!below(4) })
 const mapValue = () => pick([any, any, any, () => new Uint8Array([below(256), 7]), subdoc])()
@@ -218,9 +229,40 @@ const editText = (peer, t) => {
     type.delete(at, len)
     return peer.send('S', e => { writePath(e, t); encoding.writeVarUint(e, at); encoding.writeVarUint(e, len) })
   }
-  const text = pick(words)
-  type.insert(at, text)
-  return peer.send('s', e => { writePath(e, t); encoding.writeVarUint(e, at); encoding.writeVarString(e, text) })
+  const start = (e, attributes) => { writePath(e, t); encoding.writeVarUint(e, at); encoding.writeVarUint8Array(e, attributes ? anyBytes(attributes) : new Uint8Array(0)) }
+  switch (below(formats ? 10 : 6)) {
+    case 6: {
+      const len = places[Math.min(from + 1 + below(4), places.length - 1)] - at
+      const attributes = marks()
+      if (!len) return
+      peer.send('f', e => { start(e, attributes); encoding.writeVarUint(e, len) })
+      return type.format(at, len, attributes)
+    }
+    case 7: {
+      const attributes = marks()
+      const text = pick(words)
+      peer.send('p', e => { start(e, attributes); encoding.writeVarString(e, text) })
+      return type.insert(at, text, attributes)
+    }
+    case 8: {
+      const attributes = below(2) ? marks() : undefined
+      const embed = pick([{ image: 'x' }, 5, true, ['a', [null, 'b']], { a: { b: 1 } }])
+      peer.send('y', e => { start(e, attributes); writeValue(e, embed) })
+      return type.insertEmbed(at, embed, attributes)
+    }
+    case 9: {
+      const attributes = below(2) ? marks() : undefined
+      const ref = below(7)
+      const args = fresh(ref)
+      peer.send('Y', e => { start(e, attributes); encoding.writeUint8(e, ref); encoding.writeVarString(e, args[0] ?? '') })
+      return type.insertEmbed(at, new REFS[ref](...args), attributes)
+    }
+    default: {
+      const text = pick(words)
+      type.insert(at, text)
+      return peer.send('s', e => { writePath(e, t); encoding.writeVarUint(e, at); encoding.writeVarString(e, text) })
+    }
+  }
 }
 
 function edit (peer) {
@@ -240,7 +282,6 @@ function transaction (peer) {
 // The observer on our side does the same; see types_driver.c.
 function observe (peer, number) {
   const t = pick(types(peer.doc))
-  if (t.type instanceof Y.Text && !TEXT) return
   const deep = below(2) === 0
   const o = { number, deeds: below(3) ? 0 : below(32), times: 1 + below(3) }
   const deeds = () => {
@@ -326,6 +367,7 @@ async function session (n) {
   const updates = []
   for (const p of peers) p.doc.on('update', (u, origin) => { if (origin !== 'remote') updates.push(u) })
   const groups = 1 + below(3)
+  formats = below(2) === 0
   const loose = peers.length > 1 && below(3) === 0 ? new Peer(200, 2 ** 31 + 1, true, false) : null // gets all in any order
   const waiting = []
   let number = 0

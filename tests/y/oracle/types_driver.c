@@ -10,6 +10,8 @@
  *     i PATH position n values   t PATH position kind name   d PATH position length
  *     m PATH key value   M PATH key kind name   r PATH key
  *     s PATH position text   S PATH position length   (of text)
+ *     p PATH position attributes text   f PATH position attributes length
+ *     y PATH position attributes value   Y PATH position attributes kind name
  *     o O PATH number deeds times: observe, deeply   u number: no more
  *     l what observers and listeners saw since the last time
  *
@@ -301,11 +303,14 @@ static int32_t edit(uint8_t command, struct y_type *t, struct y_reader *r)
 {
     struct y_value values[64];
     uint64_t pos = 0, n;
-    struct y_slice key = {NULL, 0}, text;
+    struct y_slice key = {NULL, 0}, text, attributes = {NULL, 0};
     if (strchr("mMr", command))
         key = read_slice(r);
     else
         pos = y_read_varuint(r);
+    if (strchr("pfyY", command))
+        attributes = read_slice(r);
+    const struct y_slice *with = attributes.n ? &attributes : NULL;
     switch (command) {
     case 'i':
         n = y_read_varuint(r);
@@ -313,10 +318,13 @@ static int32_t edit(uint8_t command, struct y_type *t, struct y_reader *r)
             values[i] = read_value(r);
         return y_list_insert(t, pos, values, n);
     case 't':
+    case 'Y':
     case 'M': {
         enum y_type_ref ref = (enum y_type_ref)y_read_u8(r);
         const char *name = read_name(r);
         name = ref == Y_REF_XML_ELEMENT || ref == Y_REF_XML_HOOK ? name : NULL;
+        if (command == 'Y')
+            return y_text_insert_embed_type(t, pos, ref, name, with, NULL);
         return command == 't' ? y_list_insert_type(t, pos, ref, name, NULL)
                               : y_map_set_type(t, key.p, key.n, ref, name, NULL);
     }
@@ -328,8 +336,14 @@ static int32_t edit(uint8_t command, struct y_type *t, struct y_reader *r)
     case 'r':
         return y_map_delete(t, key.p, key.n);
     case 's':
+    case 'p':
         text = read_slice(r);
-        return y_text_insert(t, pos, (const char *)text.p, text.n, NULL);
+        return y_text_insert(t, pos, (const char *)text.p, text.n, with);
+    case 'f':
+        return y_text_format(t, pos, y_read_varuint(r), with);
+    case 'y':
+        values[0] = read_value(r);
+        return y_text_insert_embed(t, pos, &values[0], with);
     default:
         return y_text_delete(t, pos, y_read_varuint(r));
     }
