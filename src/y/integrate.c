@@ -48,7 +48,7 @@ static int take_content(struct ydoc *doc, struct y_item *it, const struct y_stru
     bool inside = false;
     switch (s->kind) {
     case Y_STRING: {
-        size_t from = n == s->len ? offset : y_utf16_offset(p, n, offset, &inside);
+        size_t from = n == s->len ? offset : y_utf16_offset_of(p, n, s->len, offset, &inside);
         if (!inside)
             return y_set_content(doc, it, p + from, n - from);
         int error = y_pool_room(doc, n);
@@ -89,6 +89,13 @@ static void clear_stamps(struct ydoc *doc)
     doc->stamp = 0;
 }
 
+uint32_t y_next_stamp(struct ydoc *doc)
+{
+    if (doc->stamp > UINT32_MAX / 2)
+        clear_stamps(doc);
+    return ++doc->stamp;
+}
+
 /* Walks the items between left and right that were there first: those that come before this one by
  * their client, or hang on one that does, stay to its left. Stamps stand for Yjs's two sets: an
  * item is in itemsBeforeOrigin if its stamp is of this scan, and in conflictingItems if it is the
@@ -97,9 +104,7 @@ static y_handle resolve(struct ydoc *doc, const struct y_item *it, y_handle left
                         y_handle o)
 {
     uint64_t own = doc->clients[it->client].id;
-    if (doc->stamp > UINT32_MAX / 2)
-        clear_stamps(doc);
-    uint32_t scan = ++doc->stamp, now = scan;
+    uint32_t scan = y_next_stamp(doc), now = scan;
     while (o && o != right) {
         struct y_item *other = y_item(doc, o);
         other->stamp = now;
@@ -141,19 +146,29 @@ static int delete_at_once(struct ydoc *doc, y_handle h)
     return Y_OK;
 }
 
+/* What of linking needs memory. */
+static int announce(struct ydoc *doc, struct y_item *it)
+{
+    y_touch(doc, it->client);
+    int error = y_changed(doc, it->seq);
+    if (error || it->kind != Y_DELETED)
+        return error;
+    it->flags |= Y_DEAD;
+    return y_note_deleted(doc, it->client, it->clock, it->len);
+}
+
 int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
 {
     struct y_item *it = y_item(doc, h);
     struct y_seq *s = &doc->seqs[it->seq];
-    struct y_change *ch = y_touch(doc, it->client);
-    if (it->kind == Y_DELETED) {
-        it->flags |= Y_DEAD;
-        if (y_ranges_add(&ch->deleted, it->clock, it->len) < 0)
-            return Y_ERR_NOMEM;
-    }
-    int error = y_changed(doc, it->seq);
-    if (error)
+    int error = announce(doc, it);
+    if (error) {
+        if (type)
+            y_type_free(doc, type);
+        y_drop_content(doc, it);
+        y_item_free(doc, h);
         return error;
+    }
     if (it->left) {
         struct y_item *left = y_item(doc, it->left);
         it->right = left->right;
@@ -316,5 +331,8 @@ int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s)
     it->left = p.left;
     if (first != p.right)
         it->left = resolve(doc, it, p.left, p.right, first);
-    return y_link(doc, h, type);
+    error = y_link(doc, h, type);
+    return !error && s->kind == Y_DOC && y_subdocs_wanted(doc)
+               ? y_subdoc_added(doc, y_item(doc, h), h, false)
+               : error;
 }

@@ -5,8 +5,9 @@
  * ones that Yjs would have.
  *
  * If memory runs out on the way it is rolled back: structs that came are taken out of their chains
- * again, what was deleted lives, what waited waits. Splits stay until the merging, which puts them
- * together. That works in any order, because nothing is collected before the end.
+ * again, what was deleted lives, what waited waits, what was cut is made one again; then roots, keys,
+ * names and clients that it brought are forgotten. Nothing is collected or merged before the end, and
+ * a rollback needs no memory.
  */
 #include "y/y_int.h"
 
@@ -19,11 +20,29 @@ static void txn_release(struct y_txn *t)
     y_mem_free(t->changes);
     y_mem_free(t->splits);
     y_mem_free(t->types);
+    y_mem_free(t->subdocs);
+    ybuf_release(&t->subdoc_bytes);
 }
 
 void y_txns_free(struct ydoc *doc)
 {
     txn_release(&doc->first_txn);
+}
+
+/* After 2^32 transactions everything that remembers one begins anew. */
+static void forget_epochs(struct ydoc *doc)
+{
+    for (uint32_t i = 0; i < doc->client_count; i++) {
+        struct y_client *c = &doc->clients[i];
+        c->epoch = 0;
+        for (uint32_t k = 0; k < c->heap_count; k++)
+            c->heap[k]->epoch = 0;
+        for (uint32_t k = 0; k < c->late_count; k++)
+            c->late[k].epoch = 0;
+    }
+    for (uint32_t i = 1; i <= doc->seq_count; i++)
+        doc->seqs[i].epoch = 0;
+    doc->epoch = 0;
 }
 
 static int finish(struct ydoc *doc, struct y_txn *t)
@@ -58,11 +77,17 @@ int y_begin(struct ydoc *doc, const void *origin, bool local)
 {
     struct y_txn *t = doc->txn;
     if (doc->depth) {
-        doc->depth++;
+        if (t->error)
+            return t->error;
         t->local &= local; /* applying an update makes all of it remote, as in Yjs */
-        return t->error;
+        if (doc->depth < Y_MARKS)
+            doc->marks[doc->depth] = t->steps;
+        doc->depth++;
+        return Y_OK;
     }
     t = &doc->first_txn;
+    if (doc->epoch >= UINT32_MAX - 1 && !doc->cleaning)
+        forget_epochs(doc);
     if (doc->cleaning) { /* an observer edits */
         t = y_realloc(NULL, sizeof(*t));
         if (!t)
@@ -78,7 +103,15 @@ int y_begin(struct ydoc *doc, const void *origin, bool local)
     t->change_count = 0;
     t->split_count = 0;
     t->type_count = 0;
+    t->deleting = 0;
+    t->subdoc_count = 0;
+    t->subdoc_bytes.len = 0;
     t->out = NULL;
+    t->steps = 0;
+    t->clients = doc->client_count;
+    t->names = doc->name_count;
+    t->last_root = doc->roots.last_entry;
+    doc->entries_made = false;
     doc->txn = t;
     if (y_txn_room(doc) < 0) {
         finish(doc, t);
@@ -108,15 +141,26 @@ const struct y_change *y_change_of(const struct ydoc *doc, const struct y_txn *t
 {
     if (doc->clients[client].epoch == t->epoch)
         return &t->changes[doc->clients[client].change];
+    if (doc->clients[client].epoch < t->epoch)
+        return NULL;
     for (uint32_t i = 0; i < t->change_count; i++)
         if (t->changes[i].client == client)
             return &t->changes[i];
     return NULL;
 }
 
+/* What came in later transactions, which observers made, counts too, as in Yjs: beyond the state that
+ * the client had before. */
 bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it)
 {
     const struct y_change *ch = y_change_of(doc, t, it->client);
+    if (!ch && doc->clients[it->client].epoch > t->epoch) {
+        for (const struct y_txn *later = doc->queue; later && !ch; later = later->next)
+            if (later->epoch > t->epoch)
+                ch = y_change_of(doc, later, it->client);
+        if (!ch && doc->depth && doc->txn->epoch > t->epoch)
+            ch = y_change_of(doc, doc->txn, it->client);
+    }
     return ch && it->clock >= ch->before;
 }
 
@@ -162,7 +206,7 @@ int y_changed(struct ydoc *doc, uint32_t seq)
         t->type_cap = cap;
     }
     s->epoch = t->epoch;
-    t->types[t->type_count++] = (struct y_touched){s->type, seq};
+    t->types[t->type_count++] = (struct y_touched){s->type, seq, 0};
     return Y_OK;
 }
 
@@ -223,17 +267,27 @@ void y_ranges_sort(struct y_ranges *r)
 
 /* --- deleting --------------------------------------------------------------------------------- */
 
+int y_note_deleted(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len)
+{
+    struct y_change *ch = y_touch(doc, client);
+    if (!ch->deleted.count)
+        ch->order = doc->txn->deleting++;
+    return y_ranges_add(&ch->deleted, clock, len);
+}
+
 static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **work)
 {
     struct y_seq *s = &doc->seqs[it->seq];
-    struct y_change *ch = y_touch(doc, it->client);
-    int error = y_ranges_add(&ch->deleted, it->clock, it->len);
-    ch->marked = true;
+    int error = it->kind == Y_DOC && y_subdocs_wanted(doc) ? y_subdoc_deleted(doc, it) : Y_OK;
+    if (!error)
+        error = y_note_deleted(doc, it->client, it->clock, it->len);
+    y_touch(doc, it->client)->marked = true;
     if (!error)
         error = y_changed(doc, it->seq);
     if (error)
         return error;
     uint32_t units = y_units(it), bytes = y_visible_bytes(it);
+    doc->txn->steps++;
     it->flags |= Y_DEAD;
     s->units -= units;
     s->bytes -= bytes;
@@ -244,9 +298,24 @@ static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **wor
     if (it->kind == Y_TYPE) {
         struct y_type *t = doc->types[it->off];
         t->next_work = *work;
+        t->next_item = doc->seqs[t->list].first;
+        t->next_entry = t->first_entry;
         *work = t;
     }
     return Y_OK;
+}
+
+/* The next item to delete of a type's list, then of its keys; 0 after the last. */
+static y_handle next_child(const struct ydoc *doc, struct y_type *t)
+{
+    y_handle h = t->next_item;
+    if (h)
+        t->next_item = y_item(doc, h)->right;
+    while (!h && t->next_entry) {
+        h = doc->seqs[t->next_entry].last;
+        t->next_entry = doc->seqs[t->next_entry].next;
+    }
+    return h;
 }
 
 static int delete_child(struct ydoc *doc, struct y_item *it, struct y_type **work)
@@ -257,22 +326,19 @@ static int delete_child(struct ydoc *doc, struct y_item *it, struct y_type **wor
     return y_txn_adds(doc, doc->txn, it) ? Y_OK : y_note_split(doc, it->client, it->clock);
 }
 
-/* Deletes an item and, if it is a type, all in it; nested types by a work list. */
+/* Deletes an item and, if it is a type, all in it; nested types by a stack, in the order of Yjs, which
+ * goes down at once. */
 int y_delete(struct ydoc *doc, y_handle h)
 {
     struct y_type *work = NULL;
     struct y_item *it = y_item(doc, h);
     int error = it->flags & Y_DEAD ? Y_OK : mark_deleted(doc, it, &work);
     while (work && !error) {
-        struct y_type *t = work;
-        work = t->next_work;
-        for (y_handle k = doc->seqs[t->list].first; k && !error; k = it->right) {
-            it = y_item(doc, k);
-            error = delete_child(doc, it, &work);
-        }
-        for (uint32_t e = t->first_entry; e && !error; e = doc->seqs[e].next)
-            if (doc->seqs[e].last)
-                error = delete_child(doc, y_item(doc, doc->seqs[e].last), &work);
+        h = next_child(doc, work);
+        if (h)
+            error = delete_child(doc, y_item(doc, h), &work);
+        else
+            work = work->next_work;
     }
     return error;
 }
@@ -426,7 +492,7 @@ static void merge_split(struct ydoc *doc, const struct y_txn *t)
     for (size_t m = t->split_count; m-- > 0;) {
         struct y_client *c = &doc->clients[t->splits[m].client];
         if (t->splits[m].clock >= c->state)
-            continue; /* rolled back */
+            continue;
         struct y_at at = y_find(c, t->splits[m].clock), next = at;
         if (y_at_next(c, &next)) {
             uint32_t n = y_merge_left(doc, c, &next);
@@ -477,6 +543,7 @@ static void cut_tail(struct ydoc *doc, struct y_item *it, uint32_t len)
                          ? len
                          : (uint32_t)y_utf16_offset(y_content(doc, it), it->bytes, len, &inside);
     y_index_drop(doc, s);
+    s->cursor = 0;
     if (!(it->flags & Y_DEAD)) {
         s->units -= it->len - len;
         s->bytes -= it->bytes - bytes;
@@ -502,6 +569,7 @@ static void undelete(struct ydoc *doc, const struct y_change *ch, struct y_range
         it->flags &= (uint8_t)~Y_DEAD;
         s->units += y_units(it);
         s->bytes += y_visible_bytes(it);
+        s->cursor = 0;
         y_index_drop(doc, s);
     } while (y_at_next(c, &at));
 }
@@ -520,7 +588,7 @@ static void take_back(struct ydoc *doc, const struct y_change *ch)
         }
         c->state = it->clock;
         unlink_item(doc, h);
-        y_remove(c, at, 1);
+        y_remove(doc, c, at, 1);
         y_item_free(doc, h);
     }
 }
@@ -539,9 +607,43 @@ static void rollback(struct ydoc *doc, struct y_txn *t)
         y_type_free(doc, type);
     }
     y_wait_rollback(doc);
-    merge_split(doc, t);
+    for (size_t i = t->split_count; i-- > 0;)
+        y_unsplit(doc, &t->splits[i]);
+    y_chains_rollback(doc, t->last_root, t->names);
+    y_clients_rollback(doc, t->clients);
     t->touched = false;
     t->change_count = 0;
+}
+
+/* The state after a transaction of an observer is that of when its turn comes, as in Yjs: what later ones
+ * brought counts as its own, too. */
+static int take_later(struct ydoc *doc, struct y_txn *t)
+{
+    uint32_t count = t->change_count;
+    for (uint32_t i = 0; i < count; i++)
+        t->changes[i].after = doc->clients[t->changes[i].client].state;
+    for (const struct y_txn *later = doc->queue; later; later = later->next) {
+        for (uint32_t i = 0; i < later->change_count; i++) {
+            const struct y_change *ch = &later->changes[i];
+            if (y_change_of(doc, t, ch->client))
+                continue;
+            if (t->change_count == t->change_cap) {
+                uint32_t cap = t->change_cap ? t->change_cap * 2 : 4;
+                struct y_change *p = y_realloc(t->changes, cap * sizeof(*p));
+                if (!p)
+                    return Y_ERR_NOMEM;
+                memset(p + t->change_cap, 0, (cap - t->change_cap) * sizeof(*p));
+                t->changes = p;
+                t->change_cap = cap;
+            }
+            struct y_change *more = &t->changes[t->change_count++];
+            more->client = ch->client;
+            more->before = ch->before;
+            more->after = doc->clients[ch->client].state;
+            more->deleted.count = 0;
+        }
+    }
+    return Y_OK;
 }
 
 /* Observers, then what yjs cleanupTransactions does in its `finally`. */
@@ -559,44 +661,77 @@ static void clean_up(struct ydoc *doc, struct y_txn *t)
     if (t->split_count)
         merge_split(doc, t);
     y_pool_compact(doc);
-    if (t->out)
-        t->error = y_encode_transaction(doc, t, Y_V1, t->out);
-    if (doc->observed)
-        y_listeners_call(doc, t);
+}
+
+/* Whether an edit inside a transaction of the caller's failed before it did anything. */
+static bool harmless(const struct ydoc *doc, const struct y_txn *t, int error)
+{
+    return error != Y_ERR_NOMEM && doc->depth <= Y_MARKS && doc->marks[doc->depth - 1] == t->steps;
+}
+
+/* What can still fail, and the rest of what observers see. */
+static void settle(struct ydoc *doc, struct y_txn *t, struct ybuf *draft)
+{
+    for (uint32_t i = 0; i < t->change_count; i++) {
+        t->changes[i].after = doc->clients[t->changes[i].client].state;
+        y_ranges_sort(&t->changes[i].deleted);
+    }
+    if (t->out && !t->error)
+        t->error = y_encode_room(doc, t, draft);
+}
+
+static void write_update(struct ydoc *doc, struct y_txn *t, struct ybuf *draft)
+{
+    int error = y_encode_transaction(doc, t, Y_V1, t->out);
+    if (error && draft->len)
+        error = ybuf_append(t->out, draft->data, draft->len); /* there is room */
+    if (error)
+        t->error = error;
+    ybuf_release(draft);
 }
 
 int y_end(struct ydoc *doc, int error)
 {
     struct y_txn *t = doc->txn;
+    struct ybuf draft = {0};
+    if (doc->depth > 1) {
+        if (error && !t->error && !harmless(doc, t, error))
+            t->error = error;
+        doc->depth--;
+        return t->error ? t->error : error;
+    }
     if (error && !t->error)
         t->error = error;
-    if (doc->depth > 1) {
-        doc->depth--;
-        return t->error;
-    }
+    settle(doc, t, &draft);
     if (t->error)
         rollback(doc, t);
     doc->depth = 0;
     if (t->error)
         return finish(doc, t);
-    y_wait_commit(doc, t);
-    for (uint32_t i = 0; i < t->change_count; i++) {
-        t->changes[i].after = doc->clients[t->changes[i].client].state;
-        y_ranges_sort(&t->changes[i].deleted);
-    }
+    y_wait_commit(doc);
+    y_subdocs_settle(doc, t);
     if (doc->cleaning) { /* by an observer: its turn comes */
         struct y_txn **last = &doc->queue;
         while (*last)
             last = &(*last)->next;
         *last = t;
+        if (t->out)
+            write_update(doc, t, &draft);
         return Y_OK;
     }
     doc->cleaning = true;
     clean_up(doc, t);
+    if (t->out)
+        write_update(doc, t, &draft);
+    if (doc->observed)
+        y_listeners_call(doc, t);
     while (doc->queue) {
         struct y_txn *more = doc->queue;
         doc->queue = more->next;
+        more->error = take_later(doc, more);
         clean_up(doc, more);
+        if (doc->observed)
+            y_listeners_call(doc, more);
         finish(doc, more);
     }
     doc->cleaning = false;

@@ -232,10 +232,14 @@ struct y_slice y_type_name(const struct y_type *t);
 struct y_type *y_type_parent(const struct y_type *t);
 /* Units of text, values of an array or XML, keys of a map. */
 uint64_t y_type_length(const struct y_type *t);
-/* What toJSON() gives, as JSON: a text's string, an array, an object, XML's string. */
+/* What JSON.stringify(type.toJSON()) gives: a text's string, an array, an object, XML's markup as a
+ * string. Subdocuments are {}, bytes {"0":1,...}, bigints their digits; undefined is null in an array and
+ * left out of an object. Appends. */
 int y_type_json(const struct y_type *t, struct ybuf *out);
-/* An object with all roots (yjs doc.toJSON); roots without a kind are shown by what they hold: an array
- * of their list, or an object of their keys. */
+/* An object with all roots (yjs doc.toJSON). A root that nobody has given a kind, which Yjs does not
+ * show, is shown by what it holds: text or embeds make a string, XML nodes alone their markup, other
+ * values an array; a list that was emptied is the empty string; without a list, keys make an object. One
+ * that holds nothing is left out. */
 int ydoc_json(const struct ydoc *doc, struct ybuf *out);
 
 /* --- transactions ----------------------------------------------------------------------------- */
@@ -315,7 +319,8 @@ int y_text_apply_delta(struct y_type *t, const struct y_delta_op *ops, size_t n,
 
 /* --- XML -------------------------------------------------------------------------------------- */
 
-/* Appends the markup of an element, fragment, text or hook (toString). */
+/* Appends the markup of an element, fragment or text; of a hook what JavaScript makes of one,
+ * [object Object] (toString). Names of elements are in lower case as far as ASCII and Latin-1 go. */
 int y_xml_string(const struct y_type *t, struct ybuf *out);
 
 /* --- observing -------------------------------------------------------------------------------- */
@@ -335,14 +340,19 @@ y_observe_deep(struct y_type *t,
 void y_unobserve(struct y_observer *o);
 
 /* Called with the update of each transaction that changed something, local or not (yjs doc.on('update')),
- * after its observers. At most one for each format and document; fn NULL takes it away. */
+ * after its observers. At most one for each format and document; fn NULL takes it away.
+ *
+ * When memory runs out while observers and listeners are told, the change stands, some of them were not
+ * told, and the call that made it returns Y_ERR_NOMEM. */
 int ydoc_on_update(struct ydoc *doc, enum y_format format,
                    void (*fn)(struct ydoc *doc, const uint8_t *update, size_t len,
                               const void *origin, void *udata),
                    void *udata);
 
 enum y_subdoc_change { Y_SUBDOC_ADDED, Y_SUBDOC_REMOVED, Y_SUBDOC_LOADED };
-/* Called for each subdocument that a transaction brought, took away, or that wants to be loaded. */
+/* Called for each subdocument that a transaction brought, took away, or that wants to be loaded: one that
+ * was inserted here, or whose options say autoLoad. After the updates; first all that came, then those
+ * that went, then those to load (yjs doc.on('subdocs')). */
 int ydoc_on_subdoc(struct ydoc *doc,
                    void (*fn)(struct ydoc *doc, enum y_subdoc_change change, struct y_slice guid,
                               struct y_slice options, void *udata),
