@@ -22,6 +22,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* what the shared library exports: this header, no more */
+#endif
+
 enum y_error {
     Y_OK = 0,
     Y_ERR_MALFORMED =
@@ -72,7 +79,8 @@ struct y_reader {
 static inline struct y_reader y_reader_of(const void *data, size_t len)
 {
     const uint8_t *p = data ? (const uint8_t *)data : (const uint8_t *)""; /* nothing may be NULL */
-    return (struct y_reader){p, p + len, Y_OK};
+    struct y_reader r = {p, p + len, Y_OK};
+    return r;
 }
 uint64_t y_read_varuint(struct y_reader *r); /* at most 2^53 - 1, as in lib0 */
 uint8_t y_read_u8(struct y_reader *r);
@@ -466,5 +474,12 @@ int y_update_inspect(const void *update, size_t len, enum y_format format, struc
 /* Verifies every invariant of the document's structures; for tests. NULL if all hold, else which
  * does not (static text). */
 const char *ydoc_check(const struct ydoc *doc);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
 
 #endif
