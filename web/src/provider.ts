@@ -138,6 +138,7 @@ export class Provider {
 
     destroy(): void {
         this.closed = true;
+        this.onstatus = () => {};
         clearTimeout(this.retry);
         clearInterval(this.checking);
         removeAwarenessStates(this.awareness, [this.doc.clientID], "destroy");
