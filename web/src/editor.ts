@@ -70,12 +70,10 @@ const PHRASES = {
 };
 
 // Tab is for the code, so whoever moves by keyboard is told once how to get out.
-function explainTab(event: KeyboardEvent): boolean {
-    if (event.key === "Tab" && !event.ctrlKey && !event.altKey && !event.metaKey && !recall("knows-tab", false)) {
-        remember("knows-tab", true);
-        say("Tab indents. Press Esc, then Tab, to leave the text.", 5000);
-    }
-    return false;
+function explainTab(event: KeyboardEvent): void {
+    if (event.key !== "Tab" || event.ctrlKey || event.altKey || event.metaKey || recall("knows-tab", false)) return;
+    remember("knows-tab", true);
+    say("Tab indents. Press Esc, then Tab, to leave the text.", 5000);
 }
 
 const position = EditorView.updateListener.of((update) => {
@@ -111,7 +109,7 @@ const view = new EditorView({
             search({ top: true }),
             hint.of([]),
             EditorState.phrases.of(PHRASES),
-            EditorView.domEventHandlers({ keydown: explainTab }),
+            EditorView.domEventObservers({ keydown: explainTab }),
             keymap.of([
                 ...yUndoManagerKeymap,
                 ...closeBracketsKeymap,

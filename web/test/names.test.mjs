@@ -1,5 +1,6 @@
 // Names, colours, what a browser remembers, and the languages.
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { test } from "node:test";
 import { page } from "./lib.mjs";
 
@@ -42,6 +43,25 @@ test("every colour that a person can get carries its name readably", () => {
     assert.equal(names.inkOn("#fd0"), "#14171b");
     assert.equal(names.inkOn("#123"), "#ffffff");
     assert.ok(names.contrast("#ffff00", names.inkOn("#ffff00")) >= 4.5);
+});
+
+test("the colours of both themes meet WCAG AA where they are used", () => {
+    const css = fs.readFileSync(new URL("../src/style.css", import.meta.url), "utf8");
+    const colors = (part) => Object.fromEntries([...part.matchAll(/--([\w-]+): (#[0-9a-f]{6})\b/g)].map((m) => [m[1], m[2]]));
+    const at = css.indexOf(':root[data-theme="dark"]');
+    const light = colors(css.slice(0, at));
+    const dark = { ...light, ...colors(css.slice(at, css.indexOf("}", at))) };
+    const texts = ["ink", "muted", "faint", "accent", "wait", "bad", ...Object.keys(light).filter((c) => c.startsWith("c-"))];
+    const on = [["on-accent", "accent"], ["on-accent", "accent-strong"], ["on-warn", "warn"], ["on-grave", "grave"], ["paper", "ink"]];
+    for (const [name, theme] of Object.entries({ light, dark })) {
+        for (const text of texts)
+            for (const ground of ["paper", "panel", "raised"]) {
+                if (text.startsWith("c-") && ground === "panel") continue; // no code stands there
+                assert.ok(names.contrast(theme[text], theme[ground]) >= 4.5, `${name}: ${text} on ${ground}`);
+            }
+        for (const [text, ground] of on) assert.ok(names.contrast(theme[text], theme[ground]) >= 4.5, `${name}: ${text} on ${ground}`);
+        assert.ok(names.contrast(theme.edge, theme.raised) >= 3, `${name}: the edges of fields`);
+    }
 });
 
 test("storage that refuses changes nothing but what is remembered", (t) => {
