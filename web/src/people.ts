@@ -6,7 +6,7 @@ import { inkOn, PERSON_MAX, randomColor, randomPerson } from "./names";
 import { recall, remember } from "./storage";
 
 // Where there are more, the last place says how many.
-const shownMax = (): number => (innerWidth <= 640 ? 3 : 6);
+const shownMax = (): number => (innerWidth <= 640 ? 2 : 6);
 
 const initials = (name: string): string => {
     const words = name.split(/\s+/).filter(Boolean);

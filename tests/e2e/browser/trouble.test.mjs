@@ -269,8 +269,8 @@ test('who has no place in the row is counted in it', async () => {
     return { doc, stock }
   })
   try {
-    await page.waitForFunction(() => document.querySelector('#people .more')?.textContent === '+7')
-    assert.equal(await page.locator('#people button').count(), 3)
+    await page.waitForFunction(() => document.querySelector('#people .more')?.textContent === '+8')
+    assert.equal(await page.locator('#people button').count(), 2)
     await page.setViewportSize({ width: 1000, height: 700 })
     await page.waitForFunction(() => document.querySelector('#people .more')?.textContent === '+4')
     assert.equal(await page.locator('#people button').count(), 6)
