@@ -2,8 +2,9 @@
 import { byId } from "./dom";
 import type { Provider, Status } from "./provider";
 
-// "Saving…" for less than this is not shown.
-const FLICKER_MS = 300;
+// "Saved" is taken back at once, and said again when it has been true for so long: whoever types sees
+// a steady "Saving…" and no flicker.
+const CALM_MS = 300;
 // A connection that is back by then was not worth a notice.
 const NOTICE_MS = 2500;
 
@@ -107,8 +108,9 @@ export function showState(provider: Provider, changed: (s: Status) => void): voi
         changed(s);
     };
     provider.onstatus = (s) => {
-        if (s.save === "saving" && state.dataset.state === "saved") timer ??= setTimeout(show, FLICKER_MS);
-        else show();
+        if (s.save !== "saved" || state.dataset.state !== "saving" || !s.loaded) return show();
+        clearTimeout(timer);
+        timer = setTimeout(show, CALM_MS);
     };
     byId("retry").addEventListener("click", () => location.reload());
     show();

@@ -182,6 +182,10 @@ export function provide(t, { random = () => 1, doc = new Y.Doc() } = {}) {
     const provider = new page.provider.Provider("ws://test/ws/room?receipts=1", doc, { WebSocket: Socket, random });
     const states = [];
     provider.onstatus = (s) => states.push(s.save);
-    t.after(() => { provider.destroy(); doc.destroy(); });
+    t.after(() => {
+        provider.destroy();
+        doc.destroy();
+        clock.timers.clear();
+    });
     return { provider, doc, text: doc.getText("bytecrowdText"), states };
 }

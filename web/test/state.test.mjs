@@ -46,25 +46,38 @@ test("a notice for those who cannot open it names the server's reason", () => {
     assert.match(noticeOf({ ...s, reason: "" }).text, /does not answer/);
 });
 
-test("saving that takes a moment only is not shown", (t) => {
+test("“Saved” is taken back with the first key, and said again after a quiet moment only", (t) => {
     const { text, foot, state } = show(t);
     const server = new Server().accept().exchange();
     server.saved();
+    pass(300);
     assert.equal(foot(), "Saved");
-    text.insert(0, "a");
-    server.read();
+    for (let i = 0; i < 5; i++) {
+        text.insert(0, "a");
+        assert.equal(foot(), "Saving…");
+        assert.equal(state(), "saving");
+        server.read();
+        pass(50);
+        server.saved();
+        pass(200);
+        assert.equal(foot(), "Saving…", "no flicker between two keys");
+    }
     pass(100);
-    assert.equal(foot(), "Saved");
-    server.saved();
-    pass(1000);
     assert.equal(foot(), "Saved");
     text.insert(0, "b");
     server.read();
-    pass(300);
-    assert.equal(foot(), "Saving…");
-    assert.equal(state(), "saving");
+    pass(30_000);
+    assert.equal(foot(), "Saving…", "for as long as it takes");
+});
+
+test("trouble is not held back by the quiet moment", (t) => {
+    const { foot } = show(t);
+    const server = new Server().accept().exchange();
     server.saved();
-    assert.equal(foot(), "Saved");
+    server.failing(true);
+    assert.match(foot(), /^Not saved/);
+    pass(1000);
+    assert.match(foot(), /^Not saved/);
 });
 
 test("a connection that is back at once gets no notice, a longer absence does, and it goes away again", (t) => {
