@@ -145,13 +145,14 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
 {
     struct y_item *it = y_item(doc, h);
     struct y_seq *s = &doc->seqs[it->seq];
-    struct y_change *ch = y_touch(doc, it->client);
+    int error = Y_OK;
+    y_touch(doc, it->client);
     if (it->kind == Y_DELETED) {
         it->flags |= Y_DEAD;
-        if (y_ranges_add(&ch->deleted, it->clock, it->len) < 0)
-            return Y_ERR_NOMEM;
+        error = y_note_deleted(doc, it);
     }
-    int error = y_changed(doc, it->seq);
+    if (!error)
+        error = y_changed(doc, it->seq);
     if (error)
         return error;
     if (it->left) {
@@ -185,6 +186,16 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
             return error;
     }
     return delete_at_once(doc, h);
+}
+
+int y_place(struct ydoc *doc, y_handle h, y_handle left, y_handle right, struct y_type *type)
+{
+    struct y_item *it = y_item(doc, h);
+    y_handle first = left ? y_item(doc, left)->right : doc->seqs[it->seq].first;
+    it->left = left;
+    if (first != right)
+        it->left = resolve(doc, it, left, right, first);
+    return y_link(doc, h, type);
 }
 
 static int add_gc(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len)
@@ -312,9 +323,5 @@ int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s)
         y_item_free(doc, h);
         return error;
     }
-    y_handle first = p.left ? y_item(doc, p.left)->right : doc->seqs[p.seq].first;
-    it->left = p.left;
-    if (first != p.right)
-        it->left = resolve(doc, it, p.left, p.right, first);
-    return y_link(doc, h, type);
+    return y_place(doc, h, p.left, p.right, type);
 }

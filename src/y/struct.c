@@ -94,6 +94,8 @@ y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at)
     struct y_item *it = y_item(doc, h);
     struct y_client *c = &doc->clients[it->client];
     struct y_at place = y_find(c, it->clock);
+    if ((it->flags & Y_REDONE) && y_redone_room(doc) < 0)
+        return 0;
     if (y_note_split(doc, it->client, it->clock + at) < 0)
         return 0;
     struct y_seq *s = &doc->seqs[it->seq];
@@ -118,6 +120,8 @@ y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at)
     }
     it->len = at;
     it->right = rh;
+    if (it->flags & Y_REDONE)
+        y_redone_split(doc, it, right);
     if (right->right)
         y_item(doc, right->right)->left = rh;
     else
@@ -155,7 +159,8 @@ y_handle y_clean_start(struct ydoc *doc, struct y_id id)
 
 /* --- merging ---------------------------------------------------------------------------------- */
 
-static bool mergeable(const struct y_item *left, y_handle rh, const struct y_item *right)
+static bool mergeable(const struct ydoc *doc, const struct y_item *left, y_handle rh,
+                      const struct y_item *right)
 {
     if (left->kind != right->kind || ((left->flags ^ right->flags) & Y_DEAD))
         return false;
@@ -165,7 +170,8 @@ static bool mergeable(const struct y_item *left, y_handle rh, const struct y_ite
             left->kind == Y_JSON) &&
            left->right == rh && y_same_id(right->origin, y_last_id(left)) &&
            y_same_id(left->right_origin, right->right_origin) &&
-           !((left->flags | right->flags) & Y_REDONE);
+           (!((left->flags | right->flags) & Y_REDONE) ||
+            (doc->rejoining && y_redone_parted(doc, left, right)));
 }
 
 /* Brings the contents of `n` items that follow each other, the last at `at`, together in the first.
@@ -228,7 +234,7 @@ uint32_t y_merge_left(struct ydoc *doc, struct y_client *c, struct y_at *place)
     y_handle rh = y_at_entry(c, at)->item, last = rh;
     while (y_at_prev(&left_at, c)) {
         y_handle lh = y_at_entry(c, left_at)->item;
-        if (!mergeable(y_item(doc, lh), rh, y_item(doc, rh)))
+        if (!mergeable(doc, y_item(doc, lh), rh, y_item(doc, rh)))
             break;
         first = left_at;
         rh = lh;

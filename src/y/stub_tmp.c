@@ -29,8 +29,3 @@ void y_event_release(struct y_event *e)
 {
     (void)e;
 }
-void y_undo_after(struct y_undo *u, struct y_txn *t)
-{
-    (void)u;
-    (void)t;
-}

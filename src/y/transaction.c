@@ -58,9 +58,11 @@ int y_begin(struct ydoc *doc, const void *origin, bool local)
 {
     struct y_txn *t = doc->txn;
     if (doc->depth) {
+        if (t->error) /* not begun: nobody will end it */
+            return t->error;
         doc->depth++;
         t->local &= local; /* applying an update makes all of it remote, as in Yjs */
-        return t->error;
+        return Y_OK;
     }
     t = &doc->first_txn;
     if (doc->cleaning) { /* an observer edits */
@@ -76,10 +78,12 @@ int y_begin(struct ydoc *doc, const void *origin, bool local)
     t->touched = t->cleanup_formats = false;
     t->error = Y_OK;
     t->change_count = 0;
+    t->deleters = 0;
     t->split_count = 0;
     t->type_count = 0;
     t->out = NULL;
     doc->txn = t;
+    y_redone_begin(doc);
     if (y_txn_room(doc) < 0) {
         finish(doc, t);
         return Y_ERR_NOMEM;
@@ -222,10 +226,18 @@ void y_ranges_sort(struct y_ranges *r)
 
 /* --- deleting --------------------------------------------------------------------------------- */
 
-static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **work)
+int y_note_deleted(struct ydoc *doc, const struct y_item *it)
+{
+    struct y_change *ch = y_touch(doc, it->client);
+    if (!ch->deleted.count)
+        ch->order = doc->txn->deleters++;
+    return y_ranges_add(&ch->deleted, it->clock, it->len);
+}
+
+static int mark_deleted(struct ydoc *doc, struct y_item *it)
 {
     struct y_seq *s = &doc->seqs[it->seq];
-    int error = y_ranges_add(&y_touch(doc, it->client)->deleted, it->clock, it->len);
+    int error = y_note_deleted(doc, it);
     if (!error)
         error = y_changed(doc, it->seq);
     if (error)
@@ -238,38 +250,63 @@ static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **wor
     if (s->index)
         y_index_add(doc, s, it, -(int64_t)units, -(int64_t)bytes);
     doc->txn->touched = true;
-    if (it->kind == Y_TYPE) {
-        struct y_type *t = doc->types[it->off];
-        t->next_work = *work;
-        *work = t;
-    }
     return Y_OK;
 }
 
-static int delete_child(struct ydoc *doc, struct y_item *it, struct y_type **work)
+/* The value of the first key from entry `e` on. */
+static y_handle value_from(const struct ydoc *doc, uint32_t e)
 {
-    if (!(it->flags & Y_DEAD))
-        return mark_deleted(doc, it, work);
-    /* Deleted earlier: now it may merge with its collected neighbours. */
-    return y_txn_adds(doc, doc->txn, it) ? Y_OK : y_note_split(doc, it->client, it->clock);
+    while (e && !doc->seqs[e].last)
+        e = doc->seqs[e].next;
+    return e ? doc->seqs[e].last : 0;
 }
 
-/* Deletes an item and, if it is a type, all in it; nested types by a work list. */
-int y_delete(struct ydoc *doc, y_handle h)
+static y_handle first_child(const struct ydoc *doc, const struct y_type *t)
 {
-    struct y_type *work = NULL;
-    struct y_item *it = y_item(doc, h);
-    int error = it->flags & Y_DEAD ? Y_OK : mark_deleted(doc, it, &work);
-    while (work && !error) {
-        struct y_type *t = work;
-        work = t->next_work;
-        for (y_handle k = doc->seqs[t->list].first; k && !error; k = it->right) {
-            it = y_item(doc, k);
-            error = delete_child(doc, it, &work);
+    y_handle h = doc->seqs[t->list].first;
+    return h ? h : value_from(doc, t->first_entry);
+}
+
+/* What comes after all that is in `h`, in what is in `top`: its neighbour in the list, then the values
+ * of keys. 0: nothing. */
+static y_handle after(const struct ydoc *doc, y_handle h, y_handle top)
+{
+    while (h != top) {
+        const struct y_seq *s = &doc->seqs[y_item(doc, h)->seq];
+        const struct y_type *t = doc->types[s->type];
+        y_handle next = s->key ? value_from(doc, s->next) : y_item(doc, h)->right;
+        if (!next && !s->key)
+            next = value_from(doc, t->first_entry);
+        if (next)
+            return next;
+        h = t->item;
+    }
+    return 0;
+}
+
+/* Deletes an item and, if it is a type, all in it, each before its neighbour (yjs ContentType.delete):
+ * the order of clients in a delete set is that of their first deletion, and an undo manager redoes in
+ * it. */
+int y_delete(struct ydoc *doc, y_handle top)
+{
+    struct y_item *it = y_item(doc, top);
+    y_handle h = 0;
+    if (it->flags & Y_DEAD)
+        return Y_OK;
+    int error = mark_deleted(doc, it);
+    if (it->kind == Y_TYPE)
+        h = first_child(doc, doc->types[it->off]);
+    while (h && !error) {
+        it = y_item(doc, h);
+        y_handle in = 0;
+        if (!(it->flags & Y_DEAD)) {
+            error = mark_deleted(doc, it);
+            in = it->kind == Y_TYPE ? first_child(doc, doc->types[it->off]) : 0;
+        } else if (!y_txn_adds(doc, doc->txn, it)) {
+            /* Deleted earlier: now it may merge with its collected neighbours. */
+            error = y_note_split(doc, it->client, it->clock);
         }
-        for (uint32_t e = t->first_entry; e && !error; e = doc->seqs[e].next)
-            if (doc->seqs[e].last)
-                error = delete_child(doc, y_item(doc, doc->seqs[e].last), &work);
+        h = in ? in : after(doc, h, top);
     }
     return error;
 }
@@ -315,6 +352,8 @@ static void to_gc(struct ydoc *doc, struct y_item *it, struct y_type **work)
     } else {
         y_drop_content(doc, it);
     }
+    if (it->flags & Y_REDONE)
+        y_redone_forget(doc, it);
     it->kind = Y_GC;
     it->flags = Y_DEAD;
     it->seq = it->off = it->bytes = 0;
@@ -511,6 +550,7 @@ static void take_back(struct ydoc *doc, const struct y_change *ch)
 static void rollback(struct ydoc *doc, struct y_txn *t)
 {
     doc->gone = NULL;
+    y_redone_rollback(doc);
     for (uint32_t i = 0; i < t->change_count; i++)
         take_back(doc, &t->changes[i]);
     for (uint32_t i = 0; i < t->change_count; i++)
@@ -522,7 +562,11 @@ static void rollback(struct ydoc *doc, struct y_txn *t)
         y_type_free(doc, type);
     }
     y_wait_rollback(doc);
+    doc->rejoining = true;
     merge_split(doc, t);
+    doc->rejoining = false;
+    if (doc->hooks)
+        y_undo_rollback(doc, t);
     t->touched = false;
     t->change_count = 0;
 }
@@ -557,16 +601,18 @@ int y_end(struct ydoc *doc, int error)
         doc->depth--;
         return t->error;
     }
+    for (uint32_t i = 0; i < t->change_count && !t->error; i++) {
+        t->changes[i].after = doc->clients[t->changes[i].client].state;
+        y_ranges_sort(&t->changes[i].deleted);
+    }
+    if (doc->hooks && !t->error)
+        t->error = y_undo_prepare(doc, t);
     if (t->error)
         rollback(doc, t);
     doc->depth = 0;
     if (t->error)
         return finish(doc, t);
     y_wait_commit(doc, t);
-    for (uint32_t i = 0; i < t->change_count; i++) {
-        t->changes[i].after = doc->clients[t->changes[i].client].state;
-        y_ranges_sort(&t->changes[i].deleted);
-    }
     if (doc->cleaning) { /* by an observer: its turn comes */
         struct y_txn **last = &doc->queue;
         while (*last)

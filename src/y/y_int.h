@@ -143,6 +143,7 @@ struct y_split {
 /* What a transaction did to a client. */
 struct y_change {
     uint32_t client, before, after; /* state; after is set at the end */
+    uint32_t order;                 /* of its first deletion among those of other clients */
     struct y_ranges deleted;        /* sorted at the end */
 };
 
@@ -163,6 +164,7 @@ struct y_txn {
     int error;            /* it will be rolled back */
     struct y_change *changes;
     uint32_t change_count, change_cap;
+    uint32_t deleters; /* clients of which something was deleted */
     struct y_split *splits;
     size_t split_count, split_cap;
     struct y_touched *types;
@@ -206,6 +208,8 @@ struct ydoc {
     bool touched;      /* the last transaction changed something */
     uint32_t observed; /* how many want to know what changed: observers, undo managers, listeners */
     struct y_hooks *hooks;
+    struct y_redone *redone; /* what was brought back as what; NULL: nothing ever */
+    bool rejoining;          /* a rollback merges what it split */
     /* waiting */
     uint32_t work;
     struct y_waiting *popped;
@@ -346,6 +350,9 @@ static inline uint32_t y_visible_bytes(const struct y_item *it)
 bool y_missing(struct ydoc *doc, uint32_t client, const struct y_struct *s, struct y_rid *what);
 /* Integrates a struct that nothing is missing for and that reaches beyond the client's state. */
 int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s);
+/* Integrates an item of ours whose chain, origins and content are set, between `left` and `right`, or
+ * where it belongs if others are between them. As y_link(). */
+int y_place(struct ydoc *doc, y_handle h, y_handle left, y_handle right, struct y_type *type);
 /* Links an item that has its place (left, right, seq, origins) into its chain, its client's structs
  * and the transaction. Needs y_append_room(); `type` of Y_TYPE. */
 int y_link(struct ydoc *doc, y_handle h, struct y_type *type);
@@ -404,6 +411,8 @@ const struct y_change *y_change_of(const struct ydoc *doc, const struct y_txn *t
 bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
 bool y_txn_deletes(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
 int y_delete(struct ydoc *doc, y_handle h);
+/* Notes clocks as deleted in the transaction under way. */
+int y_note_deleted(struct ydoc *doc, const struct y_item *it);
 int y_delete_range(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t end);
 /* An item of the chain changed: an event may be due (yjs addChangedTypeToTransaction). */
 int y_changed(struct ydoc *doc, uint32_t seq);
@@ -488,15 +497,45 @@ struct y_event {
 };
 void y_event_release(struct y_event *e);
 
+/* --- redone.c --------------------------------------------------------------------------------- */
+
+/* Room for one more link, split or keep, which then cannot fail. */
+int y_redone_room(struct ydoc *doc);
+/* The item lives on in what begins at `to`. */
+void y_redone_set(struct ydoc *doc, struct y_item *it, struct y_id to);
+/* As what; client Y_NOBODY: it was not. */
+struct y_id y_redone_of(const struct ydoc *doc, const struct y_item *it);
+void y_redone_split(struct ydoc *doc, const struct y_item *left, const struct y_item *right);
+void y_redone_forget(struct ydoc *doc, const struct y_item *it);
+/* The item in which `id` is now, as it was brought back last, and how far in. */
+y_handle y_redone_follow(struct ydoc *doc, struct y_id id, uint32_t *diff);
+/* Keeps an item and all it is in from being collected (yjs keepItem). */
+int y_keep(struct ydoc *doc, y_handle h);
+/* The journal of the transaction under way. */
+void y_redone_begin(struct ydoc *doc);
+void y_redone_rollback(struct ydoc *doc);
+/* Whether both were one item, with one link, when the transaction that is rolled back began. */
+bool y_redone_parted(const struct ydoc *doc, const struct y_item *left, const struct y_item *right);
+void y_redone_free(struct ydoc *doc);
+
 /* --- undo.c ----------------------------------------------------------------------------------- */
 
+/* What capturing a transaction that is about to end needs, while it can still fail. */
+int y_undo_prepare(struct ydoc *doc, const struct y_txn *t);
+/* The transaction under way failed. */
+void y_undo_rollback(struct ydoc *doc, const struct y_txn *t);
 /* After the observers of a transaction (yjs 'afterTransaction'). */
 void y_undo_after(struct y_undo *u, struct y_txn *t);
+/* A type is about to go. */
+void y_undo_forget(struct ydoc *doc, const struct y_type *t);
 
 /* --- encode.c --------------------------------------------------------------------------------- */
 
 int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format format,
                          struct ybuf *out);
+
+/* Writes what is deleted, with `late` also what is to be when it comes; doc->order is up to date. */
+int y_put_delete_set(struct ydoc *doc, struct y_enc *e, bool late);
 
 /* An integrated item as the codec's struct; borrowed from the document. */
 void y_struct_of(const struct ydoc *doc, const struct y_item *it, struct y_struct *s);
