@@ -145,14 +145,10 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
 {
     struct y_item *it = y_item(doc, h);
     struct y_seq *s = &doc->seqs[it->seq];
-    int error = Y_OK;
     y_touch(doc, it->client);
-    if (it->kind == Y_DELETED) {
+    if (it->kind == Y_DELETED)
         it->flags |= Y_DEAD;
-        error = y_note_deleted(doc, it);
-    }
-    if (!error)
-        error = y_changed(doc, it->seq);
+    int error = y_changed(doc, it->seq);
     if (error)
         return error;
     if (it->left) {
@@ -185,6 +181,8 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
         if (error)
             return error;
     }
+    if (it->kind == Y_DELETED && y_note_deleted(doc, it) < 0) /* only now, as in Yjs */
+        return Y_ERR_NOMEM;
     return delete_at_once(doc, h);
 }
 

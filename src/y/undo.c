@@ -241,16 +241,16 @@ static bool wants(const struct y_undo *u, const struct y_txn *t)
     uint32_t last = 0;
     if (!tracked(u, t))
         return false;
-    for (size_t i = 0; i < t->type_count && !u->everything; i++) {
+    for (size_t i = 0; i < t->type_count; i++) {
         const struct y_type *type = doc->types[t->types[i].type];
-        if (type->index == last || type->ref == Y_REF_NONE ||
+        if (type->index == last || (type->ref == Y_REF_NONE && !u->everything) ||
             (type->item && (y_item(doc, type->item)->flags & Y_DEAD)))
             continue;
         last = type->index;
         if (y_undo_in_scope(u, type))
             return true;
     }
-    return u->everything;
+    return false;
 }
 
 int y_undo_prepare(struct ydoc *doc, const struct y_txn *t)
