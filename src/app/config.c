@@ -228,6 +228,11 @@ static enum config_result read_flags(struct config *c, int argc, char **argv, ch
 enum config_result config_read(struct config *c, int argc, char **argv, char **env, char *err,
                                size_t err_len)
 {
+    /* Before anything can be wrong: the errors point to --help. */
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+        return CONFIG_HELP;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return CONFIG_VERSION;
     *c = (struct config){0};
     server_defaults(&c->server);
     for (size_t i = 0; i < NOPTIONS; i++)

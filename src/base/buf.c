@@ -23,8 +23,10 @@ uint8_t *buf_reserve(struct buf *b, size_t n)
 {
     if (b->cap - b->len < n) {
         size_t cap = b->cap ? b->cap : BUF_MIN;
-        while (cap - b->len < n)
+        while (cap - b->len < n && cap <= SIZE_MAX / 2)
             cap *= 2;
+        if (cap - b->len < n)
+            cap = SIZE_MAX; /* which xrealloc refuses loudly */
         b->data = xrealloc(b->data, cap);
         b->cap = cap;
     }

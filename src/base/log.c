@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/buf.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,17 +44,21 @@ static bool plain(const char *s)
 
 static void quoted(struct buf *b, const char *s)
 {
+    size_t left = strlen(s), n;
     buf_putc(b, '"');
-    for (; *s; s++) {
+    for (; left; s += n, left -= n) {
         unsigned char c = (unsigned char)*s;
+        n = utf8_char(s, left);
         if (c == '"' || c == '\\')
             buf_putc(b, '\\'), buf_putc(b, c);
         else if (c == '\n')
             buf_puts(b, "\\n");
         else if (c < ' ' || c == 0x7f)
             buf_printf(b, "\\u%04x", c);
+        else if (n)
+            buf_append(b, s, n);
         else
-            buf_putc(b, c);
+            buf_puts(b, "\\ufffd"), n = 1; /* what other programs wrote, a store's error say */
     }
     buf_putc(b, '"');
 }

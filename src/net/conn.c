@@ -12,6 +12,8 @@
 #define GATHER 32
 /* Shared frames up to this length are copied behind what is queued already. */
 #define COPY_MAX 4096
+/* So much everybody may hold, however much all of them do. */
+#define HELD_FREE (64 * 1024)
 
 static void on_closed(uv_handle_t *h);
 static void mark_dirty(struct conn *c);
@@ -51,6 +53,11 @@ bool conn_is_websocket(const struct conn *c)
     return c->ws != NULL;
 }
 
+bool conn_is_open(const struct conn *c)
+{
+    return c->server && !c->broken && !c->finishing && !c->lingering && !c->ws_closing;
+}
+
 size_t conn_queued(const struct conn *c)
 {
     return c->queued;
@@ -88,8 +95,12 @@ static void pop_seg(struct conn *c)
 {
     struct seg *s = c->first;
     c->first = s->next;
-    if (!c->first)
+    if (!c->first) {
         c->last = NULL;
+        c->grace = 0;
+    }
+    if (c->server)
+        c->server->held -= s->own.len;
     shared_unref(s->shared);
     buf_release(&s->own);
     free(s);
@@ -106,14 +117,22 @@ static struct seg *push_seg(struct conn *c)
     return s;
 }
 
-/* Whether more may be queued: one message beyond the limit, so that a first sync of any size
- * passes. */
-static bool may_queue(struct conn *c)
+static bool too_much_held(const struct conn *c, size_t own)
+{
+    return own > HELD_FREE && c->server->held > c->server->limits.max_held;
+}
+
+/* Whether a message may be queued. The longest one does not count, or a peer that takes a while for
+ * its first sync would be cut off by the next keystroke of somebody else. */
+static bool may_queue(struct conn *c, size_t len)
 {
     if (!c->server || c->broken || c->finishing || c->lingering)
         return false;
-    if (c->queued <= c->server->limits.max_queue)
+    if (c->queued <= c->server->limits.max_queue + c->grace && !too_much_held(c, c->queued)) {
+        if (len > c->grace)
+            c->grace = len;
         return true;
+    }
     log_info("client too slow, cut off", LOG_STR("peer", conn_peer(c)),
              LOG_INT("queued_bytes", c->queued));
     c->broken = true;
@@ -136,6 +155,7 @@ void conn_put(struct conn *c, const void *data, size_t len)
     if (!s || !s->own.data || (c->writing && s == c->first) || c->writing)
         s = push_seg(c);
     buf_append(&s->own, data, len);
+    c->server->held += len;
     c->queued += len;
     mark_dirty(c);
 }
@@ -318,6 +338,8 @@ static void on_closed(uv_handle_t *h)
         list_remove(&c->dirty);
         list_remove(&c->wait);
         s->count--;
+        s->refused -= c->refused;
+        s->held -= c->held;
         if (c->seen && s->handler.closed)
             s->handler.closed(c, s->handler.udata);
         peer_release(s, c->peer);
@@ -398,7 +420,7 @@ static int on_ws_event(enum ws_event ev, uint8_t *data, size_t len, int code, vo
             c->server->handler.message(c, data, len, c->server->handler.udata);
         break;
     case WS_EV_PING:
-        if (!c->ws_closing && may_queue(c)) {
+        if (!c->ws_closing && may_queue(c, len)) {
             ws_frame_pong(&b, data, len);
             conn_put(c, b.data, b.len);
             buf_release(&b);
@@ -422,6 +444,13 @@ void conn_feed_ws(struct conn *c, uint8_t *data, size_t len)
     if (!c->ws_closing)
         conn_wait(c, WAIT_WEBSOCKET);
     int result = ws_reader_feed(c->ws, data, len, on_ws_event, c, &reason);
+    size_t held = ws_reader_held(c->ws);
+    c->server->held += held - c->held;
+    c->held = held;
+    if (!result && too_much_held(c, held)) {
+        result = WS_TRY_LATER;
+        reason = "too much is under way to this server";
+    }
     if (result > 0) {
         log_debug("websocket refused", LOG_STR("peer", conn_peer(c)), LOG_INT("code", result),
                   LOG_STR("reason", reason));
@@ -433,7 +462,7 @@ void conn_feed_ws(struct conn *c, uint8_t *data, size_t len)
 void ws_send(struct conn *c, const void *data, size_t len)
 {
     struct buf head = {0};
-    if (c->ws_closing || !may_queue(c))
+    if (c->ws_closing || !may_queue(c, len))
         return;
     ws_frame_header(&head, len);
     conn_put(c, head.data, head.len);
@@ -444,7 +473,7 @@ void ws_send(struct conn *c, const void *data, size_t len)
 void ws_send_frames(struct conn *c, struct shared *frames)
 {
     size_t done = 0;
-    if (c->ws_closing || !may_queue(c))
+    if (c->ws_closing || !may_queue(c, frames->len))
         return;
     /* Nothing in front of it: to the kernel at once, without a queue. */
     if (!c->first && !c->writing) {

@@ -7,8 +7,9 @@
  * further request of that connection is read; the answer may come in any later turn.
  *
  * Output is queued and leaves in one gathering write at the end of the loop turn. A connection
- * whose queue passes `max_queue` is cut off. A dead peer is noticed by pings; slow-loris and idle
- * peers by deadlines; all numbers stand in struct net_limits.
+ * whose queue passes `max_queue` is cut off; a single message that is longer may wait beside it, so
+ * that a slow peer gets a big document. A dead peer is noticed by pings; slow-loris and idle peers
+ * by deadlines; all numbers stand in struct net_limits.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -24,9 +25,13 @@ struct net_server;
 /* Zero means the default. */
 struct net_limits {
     struct http_limits http;
-    size_t max_message;     /* a WebSocket message; default 16 MiB -> 1009 */
-    size_t max_queue;       /* unsent bytes of one connection; default 32 MiB */
-    size_t max_connections; /* default 65 536; beyond: 503 */
+    size_t max_message; /* a WebSocket message; default 16 MiB -> 1009 */
+    size_t max_queue;   /* unsent bytes of one connection; default 32 MiB */
+    size_t max_held;    /* bytes copied for all of them: unsent, and of messages that have not
+                           come whole; default 1 GiB; who wants more then, beyond 64 KiB of its
+                           own, is cut off */
+    size_t
+        max_connections; /* default 65 536, fewer if the system allows fewer files; beyond: 503 */
     size_t max_per_address; /* connections of one peer address; default 0 = no limit; beyond: 503 */
     bool loopback_unlimited; /* max_per_address is not for loopback: a reverse proxy of this machine
                               */
@@ -66,6 +71,8 @@ void *conn_data(const struct conn *c);
 /* The peer's address without port, valid as long as the connection. */
 const char *conn_peer(const struct conn *c);
 bool conn_is_websocket(const struct conn *c);
+/* False once it is closing or cut off: nothing more is sent to it. */
+bool conn_is_open(const struct conn *c);
 
 /* Answers the request in progress. Content-Length, Date and Connection are added; `headers` are
  * further complete header lines, each ended by "\r\n" (NULL = none). The body is copied, or

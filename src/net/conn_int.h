@@ -58,9 +58,12 @@ struct conn {
     struct ws_reader *ws;
     struct seg *first, *last;
     size_t queued;
+    size_t grace;              /* the longest message since the queue was empty last */
+    size_t held;               /* by c->ws */
     uint32_t turn, turn_bytes; /* read in that turn */
     uint8_t wait_kind;
     bool seen;       /* by the handler: `closed` must come */
+    bool refused;    /* one too many: has no seat, waits for its 503 to leave */
     bool writing;    /* a uv_write is under way */
     bool broken;     /* write failed or queue too long: close at the next flush */
     bool finishing;  /* when the queue is empty: shut down, linger, close */
@@ -76,7 +79,8 @@ struct net_server {
     struct net_handler handler;
     struct list conns, waits[WAIT_KINDS], dirty, paused;
     uint32_t wait_ms[WAIT_KINDS];
-    size_t count;
+    size_t count, refused;
+    size_t held; /* bytes of all segments' `own` and of incomplete messages */
     uint32_t turn;
     struct table peers;
     struct net_timer *tick;

@@ -348,7 +348,10 @@ static int check_connection(struct http_request *req, int minor)
             req->keep_alive = true;
     }
     struct http_str expect = http_header(req, "expect");
-    return expect.p && !http_str_is_nocase(expect, "100-continue") ? -417 : 0;
+    if (expect.p && !http_str_is_nocase(expect, "100-continue"))
+        return -417;
+    req->expects_continue = expect.p && minor >= 1;
+    return 0;
 }
 
 static int check_request(struct http_request *req, const struct http_limits *l, int minor)

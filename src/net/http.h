@@ -46,6 +46,7 @@ struct http_request {
     size_t header_count;
     uint64_t content_length; /* 0 if none */
     bool keep_alive;
+    bool expects_continue;  /* "Expect: 100-continue", of HTTP/1.1 only (RFC 9110 10.1.1) */
     bool upgrade_websocket; /* a complete and correct RFC 6455 opening handshake, version 13 */
     struct http_str ws_key;
     struct http_str body; /* filled in by the connection when the whole body has come */

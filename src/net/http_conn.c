@@ -56,6 +56,8 @@ void http_conn_error(struct conn *c, int status)
         buf_puts(&b, "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n");
     buf_printf(&b,
                "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"
+               "Referrer-Policy: no-referrer\r\n"
+               "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
                "Content-Length: %zu\r\n\r\n%d %s\n",
                strlen(http_reason(status)) + 5, status, http_reason(status));
     conn_put(c, b.data, b.len);
@@ -155,8 +157,7 @@ static bool step(struct conn *c)
         return false;
     size_t whole = (size_t)n + (size_t)h->req.content_length;
     if (h->in.len < whole) {
-        struct http_str expect = http_header(&h->req, "expect");
-        if (expect.p && !h->continued && h->in.len == (size_t)n) {
+        if (h->req.expects_continue && !h->continued && h->in.len == (size_t)n) {
             h->continued = true;
             conn_put_borrowed(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
         }

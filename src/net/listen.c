@@ -8,11 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define BACKLOG 4096
 #define TICK_MAX_MS 500
 #define TICK_MIN_MS 20
+/* Connections that are one too many, while their 503 is on its way; beyond, they are cut off. */
+#define REFUSED_MAX 64
+/* Files that are no connections: the store's, and those of refused connections. */
+#define OTHER_FILES (REFUSED_MAX + 64)
 
 static void preset(uint32_t *value, uint32_t normal)
 {
@@ -32,6 +37,8 @@ static void set_limits(struct net_server *s, const struct net_limits *limits)
         l->max_message = 16 * 1024 * 1024;
     if (!l->max_queue)
         l->max_queue = 32 * 1024 * 1024;
+    if (!l->max_held)
+        l->max_held = 1024 * 1024 * 1024;
     if (!l->max_connections)
         l->max_connections = 65536;
     if (!l->http.target_bytes)
@@ -40,6 +47,24 @@ static void set_limits(struct net_server *s, const struct net_limits *limits)
     s->wait_ms[WAIT_KEEPALIVE] = l->keepalive_ms;
     s->wait_ms[WAIT_WEBSOCKET] = s->wait_ms[WAIT_PONG] = l->ping_ms;
     s->wait_ms[WAIT_CLOSE] = l->close_ms;
+}
+
+/* A shell's usual limit of 1024 open files is far below what the system allows. */
+static void allow_files(struct net_limits *l)
+{
+    struct rlimit r;
+    rlim_t want = (rlim_t)l->max_connections + OTHER_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= want)
+        return;
+    r.rlim_cur = r.rlim_max < want ? r.rlim_max : want;
+    if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+        getrlimit(RLIMIT_NOFILE, &r);
+    if (r.rlim_cur >= want)
+        return;
+    l->max_connections =
+        r.rlim_cur > 2 * OTHER_FILES ? (size_t)r.rlim_cur - OTHER_FILES : (size_t)r.rlim_cur / 2;
+    log_info("fewer connections than configured: the limit of open files (ulimit -n) is lower",
+             LOG_INT("files", r.rlim_cur), LOG_INT("max_connections", l->max_connections));
 }
 
 /* Each list is in the order of its deadlines, so only its front is looked at. */
@@ -121,11 +146,15 @@ static void on_connection(uv_stream_t *listener, int status)
     uv_tcp_nodelay(&c->tcp, 1);
     conn_wait(c, WAIT_REQUEST);
     c->peer = peer_take(s, c, &too_many);
-    if (too_many || s->count > s->limits.max_connections) {
-        http_conn_error(c, 503);
+    if (!too_many && s->count - s->refused <= s->limits.max_connections) {
+        conn_read_start(c);
         return;
     }
-    conn_read_start(c);
+    c->refused = true;
+    if (++s->refused > REFUSED_MAX)
+        conn_cut(c);
+    else
+        http_conn_error(c, 503);
 }
 
 static bool resolve(const char *host, uint16_t port, struct sockaddr_storage *out, char *err,
@@ -189,6 +218,7 @@ struct net_server *net_server_new(struct net_loop *loop, const char *host, uint1
         net_server_free(s);
         return NULL;
     }
+    allow_files(&s->limits);
     uint32_t shortest = TICK_MAX_MS * 4;
     for (int k = WAIT_REQUEST; k < WAIT_KINDS; k++)
         if (s->wait_ms[k] < shortest)

@@ -13,6 +13,7 @@
 #include "net/ws.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <openssl/evp.h>
 #include <stdbool.h>
@@ -51,6 +52,11 @@ void ws_reader_free(struct ws_reader *r)
     buf_release(&r->message);
     buf_release(&r->control);
     free(r);
+}
+
+size_t ws_reader_held(const struct ws_reader *r)
+{
+    return r->message.cap + r->control.cap;
 }
 
 static uint32_t rotate(uint32_t mask, size_t n)
@@ -140,33 +146,6 @@ static size_t header_size(const struct ws_reader *r)
 {
     uint8_t len = r->header[1] & 0x7f;
     return 6 + (len == 126 ? 2 : len == 127 ? 8 : 0);
-}
-
-static bool utf8_valid(const uint8_t *p, size_t n)
-{
-    for (size_t i = 0; i < n;) {
-        uint8_t c = p[i++];
-        uint32_t point, least;
-        size_t more;
-        if (c < 0x80)
-            continue;
-        if (c >= 0xc2 && c < 0xe0)
-            more = 1, point = c & 0x1f, least = 0x80;
-        else if (c >= 0xe0 && c < 0xf0)
-            more = 2, point = c & 0x0f, least = 0x800;
-        else if (c >= 0xf0 && c < 0xf5)
-            more = 3, point = c & 0x07, least = 0x10000;
-        else
-            return false;
-        for (; more; more--, i++) {
-            if (i >= n || (p[i] & 0xc0) != 0x80)
-                return false;
-            point = point << 6 | (p[i] & 0x3f);
-        }
-        if (point < least || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
-            return false;
-    }
-    return true;
 }
 
 static bool close_code_valid(int code)

@@ -31,6 +31,7 @@ enum ws_event { WS_EV_MESSAGE, WS_EV_PING, WS_EV_PONG, WS_EV_CLOSE };
 struct ws_reader; /* about 32 bytes while idle: buffers live only while a message is incomplete */
 struct ws_reader *ws_reader_new(size_t max_message);
 void ws_reader_free(struct ws_reader *r);
+size_t ws_reader_held(const struct ws_reader *r); /* bytes of its buffers */
 
 /* Called for each event in order. `data` is the unmasked payload, valid during the call (inside the
  * buffer given to ws_reader_feed, which is unmasked in place, when the message came whole). For

@@ -12,6 +12,10 @@
 #define DEFAULT_CLIENTS 8192
 #define DEFAULT_PER_OWNER 64
 #define DEFAULT_STATE_BYTES (16 * 1024)
+#define DEFAULT_BYTES_PER_SECOND (256 * 1024)
+#define BURST_SECONDS 8
+/* What a state costs beside its JSON: to be told of, in bytes. */
+#define STATE_COST 32
 /* Stock clients forget a silent peer after 30 s; an echo cannot be older than that. */
 #define GONE_MEMORY_MS 60000
 /* 2^53 - 1 is the last integer that every client can read; one is left for awareness_drop(). */
@@ -50,6 +54,8 @@ struct awareness *awareness_new(const struct awareness_limits *limits)
         a->limits.clients = DEFAULT_CLIENTS;
     if (!a->limits.clients_per_owner)
         a->limits.clients_per_owner = DEFAULT_PER_OWNER;
+    if (!a->limits.bytes_per_second)
+        a->limits.bytes_per_second = DEFAULT_BYTES_PER_SECOND;
     if (!a->limits.state_bytes)
         a->limits.state_bytes = DEFAULT_STATE_BYTES;
     list_init(&a->here);
@@ -175,9 +181,17 @@ static void take(struct awareness *a, struct awareness_owner *owner, const struc
     mark(a, s);
 }
 
+/* A flood of news costs everybody in the room, and cuts off who cannot read it in time. */
+static uint64_t spent_by(const struct awareness *a, const struct awareness_owner *owner,
+                         uint64_t now_ms)
+{
+    uint64_t forgiven = (now_ms - owner->spent_ms) * a->limits.bytes_per_second / 1000;
+    return forgiven < owner->spent ? owner->spent - forgiven : 0;
+}
+
 /* Checks a payload whole, so that a bad one changes nothing. */
 static int check(const struct awareness *a, const struct awareness_owner *owner, struct y_reader r,
-                 uint64_t n)
+                 uint64_t n, uint64_t *spent)
 {
     size_t joining = 0, owning = 0;
     uint64_t self = owner->self;
@@ -190,6 +204,8 @@ static int check(const struct awareness *a, const struct awareness_owner *owner,
         if (e.len == 4 && memcmp(e.json, "null", 4) == 0)
             e.json = NULL;
         const struct state *s = table_get(&a->states, &e.client, sizeof(e.client));
+        if (is_news(s, &e))
+            *spent += e.len + STATE_COST;
         if (!self && alone && e.json)
             self = e.client + 1;
         if (!is_news(s, &e) || !e.json) {
@@ -206,7 +222,8 @@ static int check(const struct awareness *a, const struct awareness_owner *owner,
     if (r.p != r.end)
         return AWARENESS_MALFORMED;
     if (a->count + joining > a->limits.clients ||
-        (owning && owner->count + owning > a->limits.clients_per_owner))
+        (owning && owner->count + owning > a->limits.clients_per_owner) ||
+        *spent > a->limits.bytes_per_second * BURST_SECONDS)
         return AWARENESS_LIMIT;
     return AWARENESS_OK;
 }
@@ -219,9 +236,12 @@ int awareness_apply(struct awareness *a, struct awareness_owner *owner, const vo
     /* An entry takes three bytes at the least. */
     if (r.error || n > len / 3)
         return AWARENESS_MALFORMED;
-    int error = check(a, owner, r, n);
+    uint64_t spent = spent_by(a, owner, now_ms);
+    int error = check(a, owner, r, n, &spent);
     if (error)
         return error;
+    owner->spent = spent;
+    owner->spent_ms = now_ms;
     for (uint64_t i = 0; i < n; i++) {
         struct entry e = {.client = y_read_varuint(&r), .clock = y_read_varuint(&r)};
         e.json = y_read_string(&r, &e.len);

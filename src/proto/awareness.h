@@ -28,6 +28,8 @@ struct awareness_limits {
     size_t clients;           /* states in a room; default 8192 */
     size_t clients_per_owner; /* states one connection may hold; default 64 */
     size_t state_bytes;       /* one state; default 16 KiB */
+    size_t bytes_per_second;  /* news of one connection, each 32 bytes more than its JSON; default
+                                 256 KiB, eight seconds' worth at once */
 };
 
 enum awareness_error {
@@ -43,6 +45,7 @@ enum awareness_error {
 struct awareness_owner {
     uint64_t self; /* client id + 1; 0: unknown */
     uint32_t count;
+    uint64_t spent, spent_ms; /* bytes of news, less what time has forgiven until then */
 };
 
 struct awareness *awareness_new(const struct awareness_limits *limits); /* NULL: the defaults */

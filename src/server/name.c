@@ -3,32 +3,10 @@
 #include <string.h>
 
 static const char *const reserved[] = {
-    ".",
-    "..",
-    "admin",
-    "about",
-    "analytics",
-    "api",
-    "assets",
-    "auth",
-    "error",
-    "favicon.ico",
-    "favicon.svg",
-    "healthz",
-    "help",
-    "index.html",
-    "metrics",
-    "new",
-    "raw",
-    "robots.txt",
-    "sitemap.xml",
-    "static",
-    "stats",
-    "ws",
-    "editor.html",
-    "error.html",
-    "manifest.json",
-    "manifest.webmanifest",
+    "admin",   "about",       "analytics",   "api",        "assets",        "auth",
+    "error",   "favicon.ico", "favicon.svg", "healthz",    "help",          "index.html",
+    "metrics", "new",         "raw",         "robots.txt", "sitemap.xml",   "static",
+    "stats",   "ws",          "editor.html", "error.html", "manifest.json", "manifest.webmanifest",
 };
 
 static bool allowed(unsigned char c)
@@ -39,7 +17,7 @@ static bool allowed(unsigned char c)
 
 enum name_verdict name_check(const char *s, size_t len)
 {
-    if (len < 1 || len > NAME_MAX_LEN)
+    if (len < 1 || len > NAME_MAX_LEN || (len <= 2 && memcmp(s, "..", len) == 0))
         return NAME_BAD;
     for (size_t i = 0; i < len; i++)
         if (!allowed((unsigned char)s[i]))

@@ -432,9 +432,11 @@ static void idle(void *udata)
     settle(r);
 }
 
+/* A room that nobody ever wrote into is not worth keeping: names cost a stranger nothing. */
 void room_idle(struct room *r)
 {
-    net_timer_start(r->idle_timer, r->srv->stop_us ? 0 : r->srv->opts.unload_ms, 0);
+    bool at_once = r->srv->stop_us || !r->doc_bytes;
+    net_timer_start(r->idle_timer, at_once ? 0 : r->srv->opts.unload_ms, 0);
 }
 
 void room_stop(struct room *r)

@@ -49,33 +49,50 @@ static bool etag_matches(struct http_str list, const char *etag)
     return false;
 }
 
-/* "br", "br;q=0.5" but not "br;q=0". */
-static bool accepts(const struct http_request *req, const char *coding)
+/* Thousandths of "0", "0.5", "1.000"; what is no weight is none (RFC 9110 12.4.2). */
+static int read_weight(const char *p, const char *end)
+{
+    int weight = 0;
+    if (p == end || (*p != '0' && *p != '1'))
+        return 0;
+    weight = (*p++ - '0') * 1000;
+    if (p < end && *p == '.')
+        p++;
+    for (int unit = 100; p < end && *p >= '0' && *p <= '9'; p++, unit /= 10)
+        weight += (*p - '0') * unit;
+    return weight > 1000 ? 1000 : weight;
+}
+
+/* The weight of `coding` in Accept-Encoding: "br" is 1000, "br ; q=0.5" is 500; 0 if it is not
+ * there. */
+static int accepts(const struct http_request *req, const char *coding)
 {
     struct http_str v = http_header(req, "accept-encoding");
+    const char *p = v.p, *end, *stop;
     size_t n = strlen(coding);
-    for (size_t i = 0; i < v.len;) {
-        while (i < v.len && (v.p[i] == ' ' || v.p[i] == ',' || v.p[i] == '\t'))
-            i++;
-        size_t start = i;
-        while (i < v.len && v.p[i] != ',')
-            i++;
-        size_t len = i - start;
-        if (len < n || strncasecmp(v.p + start, coding, n) != 0)
+    if (!p)
+        return 0;
+    for (end = p + v.len; p < end; p = stop + 1) {
+        if (!(stop = memchr(p, ',', (size_t)(end - p))))
+            stop = end;
+        while (p < stop && (*p == ' ' || *p == '\t'))
+            p++;
+        if ((size_t)(stop - p) < n || strncasecmp(p, coding, n) != 0)
             continue;
-        if (len == n || v.p[start + n] == ' ')
-            return true;
-        if (v.p[start + n] != ';')
+        p += n;
+        while (p < stop && (*p == ' ' || *p == '\t'))
+            p++;
+        if (p == stop)
+            return 1000;
+        if (*p != ';')
             continue;
-        /* A weight of zero, in any of its spellings, has no other digit than 0. */
-        const char *q = memchr(v.p + start, '=', len);
-        for (const char *p = q ? q + 1 : NULL; p && p < v.p + i; p++)
-            if (*p >= '1' && *p <= '9')
-                return true;
-        if (!q)
-            return true;
+        p++;
+        while (p < stop && (*p == ' ' || *p == '\t'))
+            p++;
+        if (stop - p > 2 && (*p == 'q' || *p == 'Q') && p[1] == '=')
+            return read_weight(p + 2, stop);
     }
-    return false;
+    return 0;
 }
 
 static void reply_asset(struct conn *c, const struct http_request *req, const struct asset *a)
@@ -84,9 +101,10 @@ static void reply_asset(struct conn *c, const struct http_request *req, const st
     const uint8_t *body = a->identity;
     size_t len = a->identity_len;
     const char *coding = NULL;
-    if (a->br && accepts(req, "br"))
+    int br = a->br ? accepts(req, "br") : 0, gzip = a->gzip ? accepts(req, "gzip") : 0;
+    if (br && br >= gzip)
         body = a->br, len = a->br_len, coding = "br";
-    else if (a->gzip && accepts(req, "gzip"))
+    else if (gzip)
         body = a->gzip, len = a->gzip_len, coding = "gzip";
     buf_puts(&h, PAGE_HEADERS);
     buf_printf(&h, "ETag: %s\r\nVary: Accept-Encoding\r\nCache-Control: %s\r\n", a->etag,
@@ -171,7 +189,8 @@ static void reply_bad_name(struct server *s, struct conn *c, enum name_verdict v
                     "This name is used by the server itself. Choose another one.");
     else
         reply_error(s, c, 400, "That name does not work",
-                    "Names have letters, digits, - _ and . only, and 1 to 128 of them.");
+                    "Names have letters, digits, - _ and . only, 1 to 128 of them, and are not "
+                    "just . or ..");
 }
 
 /* --- the text --------------------------------------------------------------------------------- */
@@ -260,6 +279,25 @@ static bool origin_allowed(const struct server *s, const struct http_request *re
     return http_list_has(list, token);
 }
 
+/* A client that offers subprotocols gives up when none is chosen (browsers and npm's ws alike): the
+ * first is echoed, as y-websocket's own server does. False if what is offered is no token. */
+static bool choose_protocol(const struct http_request *req, char *out, size_t cap)
+{
+    struct http_str v = http_header(req, "sec-websocket-protocol");
+    size_t n = 0;
+    while (n < v.len && v.p[n] != ',' && v.p[n] != ' ' && v.p[n] != '\t')
+        n++;
+    if (n >= cap || (v.p && !n))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)v.p[i] <= ' ' || (unsigned char)v.p[i] >= 0x7f ||
+            strchr("()<>@:;\\\"/[]?={}", v.p[i]))
+            return false;
+    memcpy(out, v.p ? v.p : "", n);
+    out[n] = '\0';
+    return true;
+}
+
 static void socket_request(struct server *s, struct conn *conn, const struct http_request *req,
                            const char *name)
 {
@@ -274,8 +312,13 @@ static void socket_request(struct server *s, struct conn *conn, const struct htt
         http_reply(conn, 403, TEXT_HEADERS, message, sizeof(message) - 1, true);
         return;
     }
+    char protocol[256];
+    if (!choose_protocol(req, protocol, sizeof(protocol))) {
+        http_reply(conn, 400, TEXT_HEADERS, "bad subprotocol\n", 16, true);
+        return;
+    }
     bool receipts = http_str_is(http_query(req, "receipts"), "1");
-    ws_accept(conn, NULL);
+    ws_accept(conn, *protocol ? protocol : NULL);
     if (s->stop_us) {
         ws_close(conn, WS_RESTART, "the server is stopping");
         return;

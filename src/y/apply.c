@@ -1,115 +1,10 @@
 /*
- * Applying updates. Three ways, from the common to the general:
- *
- *  1. one string that continues its client's last one where nothing has come between: a keystroke.
- * The item grows in place, its text in the pool. What Yjs does is the same: a new item that the end
- * of the transaction merges into the one before.
- *  2. one deletion at the end of an item whose right neighbour in clocks and in the text is what
- * was deleted before: backspace. The boundary between the two moves.
- *  3. everything else: the update is decoded and checked whole, then its clients are integrated in
- *     turn; one that needs a struct of another in the same update goes on with that one first (yjs
- *     encoding.js `integrateStructs`). What is missing altogether waits (wait.c).
+ * Applying updates. The update is decoded and checked whole, then its clients are integrated in turn;
+ * one that needs a struct of another in the same update goes on with that one first (yjs encoding.js
+ * `integrateStructs`). What is missing altogether waits (wait.c). Single keystrokes have a way of their
+ * own (quick.c).
  */
 #include "y/y_int.h"
-
-/* --- 1 and 2 ---------------------------------------------------------------------------------- */
-
-/* A varUint of up to seven bytes, which every id and clock has; NULL if it is none. */
-static inline const uint8_t *varuint(const uint8_t *p, const uint8_t *end, uint64_t *n)
-{
-    uint64_t v = 0;
-    for (unsigned shift = 0; p < end && shift < 49; shift += 7) {
-        uint8_t b = *p++;
-        v |= (uint64_t)(b & 0x7f) << shift;
-        if (b < 0x80) {
-            *n = v;
-            return p;
-        }
-    }
-    return NULL;
-}
-
-/* Whether `right` is where and what the last item's right neighbour is. */
-static inline bool same_right(const struct ydoc *doc, const struct y_item *last, bool has_right,
-                              uint64_t client, uint64_t clock)
-{
-    if (!has_right)
-        return !last->right && last->right_origin.client == Y_NOBODY;
-    if (!last->right || last->right_origin.client == Y_NOBODY ||
-        last->right_origin.clock != clock || doc->clients[last->right_origin.client].id != client)
-        return false;
-    const struct y_item *right = y_item(doc, last->right);
-    return right->clock == clock && right->client == last->right_origin.client;
-}
-
-/* True if the update was a keystroke and is applied; *error may be out of memory. False: nothing
- * was done, it is for the general way. */
-static bool keystroke(struct ydoc *doc, const uint8_t *p, const uint8_t *end, int *error)
-{
-    uint64_t client, clock, of, at, right_client = 0, right_clock = 0, n;
-    const uint8_t *q = varuint(p + 2, end, &client);
-    if (!q || !(q = varuint(q, end, &clock)) || q == end)
-        return false;
-    uint8_t info = *q++;
-    if ((info & ~Y_HAS_RIGHT) != (Y_STRING | Y_HAS_ORIGIN) || !(q = varuint(q, end, &of)) ||
-        of != client || !(q = varuint(q, end, &at)) || at + 1 != clock)
-        return false;
-    if ((info & Y_HAS_RIGHT) &&
-        (!(q = varuint(q, end, &right_client)) || !(q = varuint(q, end, &right_clock))))
-        return false;
-    if (!(q = varuint(q, end, &n)) || n + 1 != (uint64_t)(end - q) || end[-1] != 0)
-        return false;
-    uint32_t k = y_client_find(doc, client);
-    if (k == Y_NOBODY)
-        return false;
-    struct y_client *c = &doc->clients[k];
-    if (c->state != clock || c->heap_count || c->waiters || c->late.count)
-        return false;
-    const struct y_block *b = &c->blocks[c->block_count - 1];
-    struct y_item *last = y_item(doc, b->e[b->n - 1].item);
-    if (last->kind != Y_STRING || (last->flags & (Y_DEAD | Y_REDONE)) ||
-        !same_right(doc, last, info & Y_HAS_RIGHT, right_client, right_clock))
-        return false;
-    struct y_seq *s = &doc->seqs[last->seq];
-    uint64_t units;
-    if (s->key || !y_utf8_scan(q, (size_t)n, &units) || !units || Y_CLOCK_MAX - clock < units)
-        return false;
-    *error = y_append_content(doc, last, q, (size_t)n);
-    if (*error)
-        return true;
-    doc->last_client = k;
-    last->len += (uint32_t)units;
-    c->state += (uint32_t)units;
-    s->units += (uint32_t)units;
-    s->bytes += (uint32_t)n;
-    if (s->cursor)
-        s->cursor = 0;
-    if (s->index)
-        y_index_add(doc, s, last, (int64_t)units, (int64_t)n);
-    return true;
-}
-
-static bool backspace(struct ydoc *doc, const uint8_t *p, const uint8_t *end)
-{
-    uint64_t client, clock, len;
-    const uint8_t *q = varuint(p + 2, end, &client);
-    if (!q || q == end || *q++ != 1 || !(q = varuint(q, end, &clock)) ||
-        !(q = varuint(q, end, &len)) || q != end || !len)
-        return false;
-    uint32_t k = y_client_find(doc, client);
-    if (k == Y_NOBODY)
-        return false;
-    struct y_client *c = &doc->clients[k];
-    if (clock + len >= c->state)
-        return false;
-    struct y_at at = y_find(c, (uint32_t)clock);
-    const struct y_item *it = y_item(doc, y_at_entry(c, at)->item);
-    if (it->kind == Y_STRING && y_seq_type(doc, it->seq)->has_format)
-        return false; /* formats may have to be cleaned up */
-    return y_end_of(it) == clock + len && y_shrink(doc, k, at, (uint32_t)len);
-}
-
-/* --- 3 ---------------------------------------------------------------------------------------- */
 
 /* The structs of one client in an update. */
 struct section {
@@ -120,20 +15,23 @@ struct section {
     bool on_stack;
 };
 
+/* `few` serves most updates without an allocation. */
 struct sections {
-    struct section *list;
+    struct section *list, few[4];
     size_t count, cap;
 };
 
 static int section_add(struct sections *all, struct section s)
 {
     if (all->count == all->cap) {
-        size_t cap = all->cap ? all->cap * 2 : 8;
-        struct section *p = y_realloc(all->list, cap * sizeof(*p));
+        bool few = all->list == all->few;
+        struct section *p = y_realloc(few ? NULL : all->list, all->cap * 2 * sizeof(*p));
         if (!p)
             return Y_ERR_NOMEM;
+        if (few)
+            memcpy(p, all->few, sizeof(all->few));
         all->list = p;
-        all->cap = cap;
+        all->cap *= 2;
     }
     all->list[all->count++] = s;
     return Y_OK;
@@ -290,8 +188,11 @@ static int run_deletes(struct ydoc *doc, struct y_dec *d)
 
 static int apply(struct ydoc *doc, const void *update, size_t len)
 {
-    struct sections all = {0};
+    struct sections all;
     struct y_reader deletes;
+    all.list = all.few;
+    all.count = 0;
+    all.cap = sizeof(all.few) / sizeof(*all.few);
     int error = scan(update, len, &all, &deletes);
     if (!error)
         error = y_begin(doc, NULL, false);
@@ -307,7 +208,8 @@ static int apply(struct ydoc *doc, const void *update, size_t len)
         y_dec_end(&d);
         error = y_end(doc, error);
     }
-    y_mem_free(all.list);
+    if (all.list != all.few)
+        y_mem_free(all.list);
     return error;
 }
 
@@ -317,12 +219,8 @@ int ydoc_apply(struct ydoc *doc, const void *update, size_t len, struct y_applie
     size_t waiting = doc->waiting_bytes;
     int error = Y_OK;
     bool quick = false;
-    if (!doc->depth && !doc->observed) {
-        if (len > 6 && p[0] == 1 && p[1] == 1)
-            quick = keystroke(doc, p, p + len, &error);
-        else if (len > 4 && p[0] == 0 && p[1] == 1)
-            quick = backspace(doc, p, p + len);
-    }
+    if (!doc->depth && !doc->observed)
+        quick = y_quick_apply(doc, p, p + len, &error);
     if (!quick)
         error = apply(doc, update, len);
     if (!error && out) {

@@ -245,8 +245,15 @@ void y_type_free(struct ydoc *doc, struct y_type *t)
     y_mem_free(t);
 }
 
+/* The first root, which most documents have no other than, is compared before anything is hashed. */
 struct y_type *y_root_find(const struct ydoc *doc, const void *name, size_t len)
 {
+    if (doc->roots.first_entry) {
+        const struct y_seq *first = &doc->seqs[doc->roots.first_entry];
+        const struct y_name *n = &doc->names[first->key];
+        if (n->len == len && memcmp(n->s, name, len) == 0)
+            return doc->types[first->first];
+    }
     uint32_t s = y_entry_find(doc, &doc->roots, y_name_find(doc, name, len));
     return s ? doc->types[doc->seqs[s].first] : NULL;
 }

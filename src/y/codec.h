@@ -102,8 +102,11 @@ struct y_dec {
     struct y_reader r; /* v1: everything; v2: the rest */
     enum y_format format;
     struct ybuf scratch; /* converted content of the last struct */
-    uint64_t ds_clock;   /* v2: delete set clocks are differences */
-    uint64_t budget;     /* v2: structs that may still be announced */
+    /* v1: the client that was read last, and the bytes that it was */
+    uint64_t id, id_bits, id_mask;
+    unsigned id_len;
+    uint64_t ds_clock; /* v2: delete set clocks are differences */
+    uint64_t budget;   /* v2: structs that may still be announced */
     /* v2 columns (UpdateDecoderV2) */
     struct y_rle key_clock, client, left_clock, right_clock, info, string_len, parent_info,
         type_ref, len;

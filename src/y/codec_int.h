@@ -6,6 +6,8 @@
 
 #include "y/codec.h"
 
+#include <string.h>
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -18,28 +20,47 @@
  */
 void y_enc_section_head(struct y_enc *e, uint64_t client, uint64_t clock);
 
+/* Eight bytes at p as a little-endian number, and the varuint at the front of one: its length in
+ * bytes, 0 if it is longer than seven. The low seven bits of each byte are brought together by
+ * pairs. */
+static inline uint64_t y_load64(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, 8);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    v = __builtin_bswap64(v);
+#endif
+    return v;
+}
+static inline unsigned y_varuint64(uint64_t v, uint64_t *n)
+{
+    uint64_t stop = ~v & UINT64_C(0x0080808080808080);
+    if (unlikely(!stop))
+        return 0;
+    unsigned bytes = (unsigned)__builtin_ctzll(stop) / 8 + 1;
+    v &= UINT64_C(0x7f7f7f7f7f7f7f7f) >> (64 - 8 * bytes);
+    v = (v & UINT64_C(0x007f007f007f007f)) | (v & UINT64_C(0x7f007f007f007f00)) >> 1;
+    v = (v & UINT64_C(0x00003fff00003fff)) | (v & UINT64_C(0x3fff00003fff0000)) >> 2;
+    *n = (v & UINT64_C(0x0fffffff)) | (v & UINT64_C(0x0fffffff00000000)) >> 4;
+    return bytes;
+}
+
 /* A varuint, inline for what fits; *r must be a local variable whose address goes nowhere else to
  * be fast. */
 static inline __attribute__((always_inline)) uint64_t y_varuint(struct y_reader *r)
 {
     const uint8_t *p = r->p;
-    if (likely(r->end - p >= 8)) {
-        uint64_t b = p[0], n = b & 127;
-        if (likely(b < 128)) {
-            r->p = p + 1;
-            return b;
-        }
-        for (int i = 1; i < 7; i++) {
-            b = p[i];
-            n |= (b & 127) << (7 * i);
-            if (b < 128) {
-                r->p = p + i + 1;
-                return n;
-            }
-        }
-    } else if (p < r->end && *p < 128) {
+    if (p < r->end && *p < 128) {
         r->p = p + 1;
         return *p;
+    }
+    if (likely(r->end - p >= 8)) {
+        uint64_t n;
+        unsigned bytes = y_varuint64(y_load64(p), &n);
+        if (likely(bytes)) {
+            r->p = p + bytes;
+            return n;
+        }
     }
     struct y_reader slow = *r;
     uint64_t n = y_read_varuint(&slow);

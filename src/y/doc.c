@@ -104,6 +104,8 @@ static const char *check_client(const struct ydoc *doc, const struct y_client *c
     for (uint32_t b = 0; b < c->block_count; b++) {
         if (!c->blocks[b].n && c->state)
             return "an empty block";
+        if (c->blocks[b].n && c->blocks[b].first != c->blocks[b].e[0].clock)
+            return "a block begins elsewhere";
         for (uint32_t i = 0; i < c->blocks[b].n; i++) {
             const struct y_item *it = y_item(doc, c->blocks[b].e[i].item);
             if (it->clock != clock || c->blocks[b].e[i].clock != clock || !it->len ||

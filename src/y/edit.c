@@ -145,24 +145,24 @@ int y_insert_item(struct ydoc *doc, uint32_t seq, struct y_spot *at, uint8_t kin
     return error;
 }
 
-/* Whether the item on the left would take up what is inserted at the spot, when neighbours merge. */
-static bool extends(struct ydoc *doc, const struct y_spot *at)
+bool y_extends(const struct ydoc *doc, y_handle lh, y_handle rh)
 {
-    const struct y_item *left = at->left ? y_item(doc, at->left) : NULL;
-    if (!left || left->kind != Y_STRING || left->flags || left->right != at->right ||
-        doc->clients[left->client].id != doc->opts.client_id ||
-        y_end_of(left) != doc->clients[left->client].state || doc->observed)
+    const struct y_item *left = lh ? y_item(doc, lh) : NULL;
+    if (!left || left->kind != Y_STRING || left->flags || left->right != rh)
         return false;
-    if (!at->right)
+    const struct y_client *c = &doc->clients[left->client];
+    if (c->id != doc->opts.client_id || y_end_of(left) != c->state)
+        return false;
+    if (!rh)
         return left->right_origin.client == Y_NOBODY;
-    const struct y_item *right = y_item(doc, at->right);
+    const struct y_item *right = y_item(doc, rh);
     return left->right_origin.client == right->client && left->right_origin.clock == right->clock;
 }
 
 int y_insert_string(struct ydoc *doc, uint32_t seq, struct y_spot *at, const void *utf8, size_t len,
                     uint32_t units)
 {
-    if (!extends(doc, at))
+    if (doc->observed || !y_extends(doc, at->left, at->right))
         return y_insert_item(doc, seq, at, Y_STRING, units, utf8, len, NULL);
     struct y_item *left = y_item(doc, at->left);
     struct y_client *c = &doc->clients[left->client];

@@ -20,14 +20,15 @@
 #define FAN 16
 #define DEPTH 12
 
+/* `slot`: where its parent had it last; looked at before the parent is searched. */
 struct leaf {
     y_handle first;
-    uint32_t count, units, bytes, parent;
+    uint32_t count, units, bytes, parent, slot;
 };
 
 struct node {
     uint32_t units[FAN], bytes[FAN], child[FAN];
-    uint32_t n, parent;
+    uint32_t n, parent, slot;
     bool above_leaves;
 };
 
@@ -111,15 +112,18 @@ static uint32_t slot_of(const struct node *n, uint32_t child)
 
 static void add_up(struct y_index *x, uint32_t leaf, uint32_t units, uint32_t bytes)
 {
-    uint32_t child = leaf, at = x->leaves[leaf].parent;
+    uint32_t child = leaf, at = x->leaves[leaf].parent, *slot = &x->leaves[leaf].slot;
     x->leaves[leaf].units += units;
     x->leaves[leaf].bytes += bytes;
     while (at) {
         struct node *n = &x->nodes[at];
-        uint32_t i = slot_of(n, child);
+        uint32_t i = *slot;
+        if (i >= n->n || n->child[i] != child)
+            *slot = i = slot_of(n, child);
         n->units[i] += units;
         n->bytes[i] += bytes;
         child = at;
+        slot = &n->slot;
         at = n->parent;
     }
 }

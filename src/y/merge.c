@@ -13,11 +13,15 @@
  * there already, a struct over its end is cut, a gap is filled with a Skip. Strings that touch stay
  * two structs, as in yjs; GCs that meet in this way become one.
  *
- * Where yjs itself has no one answer: structs at one clock of which one is GC and the other is not
- * (some update comes from a document that forgot the content) come out as whichever stands first,
- * and yjs turns those around each time it sorts. Here they keep the order of the updates. An update
- * whose sections are not in yjs's order, clients descending, is read as several; yjs would lose
- * structs of it.
+ * Structs at one clock of which one is GC and the other is not (some update comes from a document
+ * that forgot the content) yjs compares as "less" whichever way round, so that each of its sorts
+ * turns them around, and what is written depends on how often it sorted and on the engine's
+ * algorithm. With fewer than 64 streams, where that is a short one, it is done here as V8 does it
+ * (sort_as_v8), and the bytes are those of yjs in Node; with more they keep the order of the
+ * updates.
+ *
+ * An update whose sections are not in yjs's order, clients descending, is read as several; yjs
+ * would lose structs of it.
  *
  * v2: each struct is kept as Y_RAW in one buffer.
  */
@@ -38,14 +42,14 @@ struct record {
 };
 
 struct stream {
-    size_t next, end; /* records */
+    uint32_t next, end; /* records */
 };
 
 /* A stream that was taken and put back. */
 struct put_back {
     uint64_t client, stamp;
     uint32_t clock;
-    size_t stream;
+    struct stream stream;
 };
 
 /* What is to be written next, once it is known where it ends. */
@@ -61,13 +65,12 @@ struct merge {
     int error;
     struct record *records;
     size_t count, cap;
-    struct stream *streams;
-    size_t stream_count, stream_cap;
-    struct y_keys order, ranges; /* order: of streams, extra = which */
+    struct y_keys order, ranges; /* order: streams by their first record; extra = next, end */
     size_t ordered;              /* how many of them were taken */
     struct put_back *heap;
-    size_t heap_count;
+    size_t heap_count, heap_cap;
     uint64_t stamp;
+    bool gc, item;     /* there are records of that kind */
     struct y_enc kept; /* v2 */
     struct current now;
     struct y_lazy w;
@@ -90,25 +93,16 @@ static struct record *add_record(struct merge *m)
     return &m->records[m->count++];
 }
 
-/* Ends the stream that began at record `first`; one without records is none. */
+/* Ends the stream that began at record `first`; one without records is none. Equal ones stay in
+ * this order. */
 static void add_stream(struct merge *m, size_t first)
 {
     if (first == m->count || m->error)
         return;
-    if (m->stream_count == m->stream_cap) {
-        size_t cap = m->stream_cap ? 2 * m->stream_cap : 64;
-        struct stream *list = y_realloc(m->streams, cap * sizeof(*list));
-        if (!list) {
-            m->error = Y_ERR_NOMEM;
-            return;
-        }
-        m->streams = list;
-        m->stream_cap = cap;
-    }
     const struct record *r = &m->records[first];
-    m->streams[m->stream_count] = (struct stream){first, m->count};
-    /* Equal ones stay in this order. */
-    if (y_keys_add(&m->order, r->client, r->clock, m->stream_count++))
+    if (m->count > UINT32_MAX)
+        m->error = Y_ERR_RANGE;
+    else if (y_keys_add(&m->order, r->client, r->clock, (uint64_t)first << 32 | m->count))
         m->error = Y_ERR_NOMEM;
 }
 
@@ -146,6 +140,8 @@ static void read_section(struct merge *m, struct y_dec *d, uint64_t structs, uin
         r->clock = (uint32_t)clock;
         r->len = s.len;
         r->kind = s.kind;
+        m->gc |= s.kind == Y_GC;
+        m->item |= s.kind != Y_GC;
         keep(m, r, from, d->r.p, &s);
     }
 }
@@ -184,17 +180,30 @@ static bool heap_before(const struct put_back *a, const struct put_back *b)
     return a->stamp > b->stamp;
 }
 
-static void heap_push(struct merge *m, struct put_back it)
+static void put_back(struct merge *m, struct stream s)
 {
+    const struct record *r = &m->records[s.next];
+    struct put_back it = {r->client, m->stamp++, r->clock, s};
+    if (m->heap_count == m->heap_cap) {
+        size_t cap = m->heap_cap ? 2 * m->heap_cap : 16;
+        struct put_back *heap = y_realloc(m->heap, cap * sizeof(*heap));
+        if (!heap) {
+            m->error = Y_ERR_NOMEM;
+            return;
+        }
+        m->heap = heap;
+        m->heap_cap = cap;
+    }
     size_t i = m->heap_count++;
     for (; i && heap_before(&it, &m->heap[(i - 1) / 2]); i = (i - 1) / 2)
         m->heap[i] = m->heap[(i - 1) / 2];
     m->heap[i] = it;
 }
 
-static size_t heap_pop(struct merge *m)
+static struct stream heap_pop(struct merge *m)
 {
-    size_t top = m->heap[0].stream, i = 0, n = --m->heap_count;
+    struct stream top = m->heap[0].stream;
+    size_t i = 0, n = --m->heap_count;
     struct put_back it = m->heap[n];
     for (size_t child; (child = 2 * i + 1) < n; i = child) {
         if (child + 1 < n && heap_before(&m->heap[child + 1], &m->heap[child]))
@@ -207,8 +216,8 @@ static size_t heap_pop(struct merge *m)
     return top;
 }
 
-/* The stream in front, or NULL. */
-static struct stream *take(struct merge *m)
+/* The stream in front; false if there is none left. */
+static bool take(struct merge *m, struct stream *s)
 {
     bool fresh = m->ordered < m->order.count;
     if (fresh && m->heap_count) {
@@ -216,15 +225,23 @@ static struct stream *take(struct merge *m)
         const struct y_entry_key *next = &m->order.list[m->ordered];
         fresh = next->client != top->client ? next->client > top->client : next->low < top->clock;
     }
-    if (fresh)
-        return &m->streams[m->order.list[m->ordered++].extra];
-    return m->heap_count ? &m->streams[heap_pop(m)] : NULL;
-}
-
-static void put_back(struct merge *m, const struct stream *s)
-{
-    const struct record *r = &m->records[s->next];
-    heap_push(m, (struct put_back){r->client, m->stamp++, r->clock, (size_t)(s - m->streams)});
+    if (fresh) {
+        /* After sorting, records and their bytes are anywhere in memory: asked for some streams
+         * ahead, they are there in time. (In a function of its own gcc 12 takes this for nothing
+         * and leaves it out.) */
+        const struct y_entry_key *next = &m->order.list[m->ordered];
+        if (m->order.count - m->ordered > 16) {
+            __builtin_prefetch(&m->records[next[16].extra >> 32]);
+            __builtin_prefetch(m->records[next[8].extra >> 32].raw.p);
+        }
+        uint64_t which = m->order.list[m->ordered++].extra;
+        *s = (struct stream){(uint32_t)(which >> 32), (uint32_t)which};
+        return true;
+    }
+    if (!m->heap_count)
+        return false;
+    *s = heap_pop(m);
+    return true;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -241,6 +258,20 @@ static void write_decoded(struct merge *m, const struct record *r, uint32_t offs
         m->error = error;
 }
 
+/* Most structs have 8 to 32 bytes: two moves that may overlap, instead of a call. */
+static inline void copy_short(uint8_t *to, const uint8_t *from, size_t n)
+{
+    if (n >= 8 && n <= 16) {
+        memcpy(to, from, 8);
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else if (n > 16 && n <= 32) {
+        memcpy(to, from, 16);
+        memcpy(to + n - 16, from + n - 16, 16);
+    } else {
+        memcpy(to, from, n);
+    }
+}
+
 /* v1, whole: its bytes; of an item whose parent is copied without the bit for a key. */
 static void write_raw(struct merge *m, const struct record *r)
 {
@@ -251,7 +282,7 @@ static void write_raw(struct merge *m, const struct record *r)
         return;
     }
     uint8_t *to = e->out.data + e->out.len;
-    memcpy(to, r->raw.p, r->raw_len);
+    copy_short(to, r->raw.p, r->raw_len);
     if (*to & (Y_HAS_ORIGIN | Y_HAS_RIGHT))
         *to &= (uint8_t)~Y_HAS_KEY;
     e->out.len += r->raw_len;
@@ -296,7 +327,7 @@ static void advance(struct merge *m, struct stream *s)
         r++;
         moved = true;
     }
-    s->next = (size_t)(r - m->records);
+    s->next = (uint32_t)(r - m->records);
     if (r == end || r->client != client || (moved && now->any && r->clock > now->end))
         return;
     if (!now->any || client != now->client) {
@@ -313,14 +344,90 @@ static void advance(struct merge *m, struct stream *s)
     }
     for (; r < end && r->client == client && r->clock == now->end; r++)
         set_current(m, r, r->clock);
-    s->next = (size_t)(r - m->records);
+    s->next = (uint32_t)(r - m->records);
+}
+
+/* --- few streams, of which some begin with GC: as yjs on V8 ----------------------------------- */
+
+#define FEW                                                                                        \
+    64 /* V8's sort makes one run of fewer elements, by binary insertion (array-sort.tq)           \
+        */
+
+/* yjs's comparison. */
+static int compare(const struct merge *m, struct stream a, struct stream b)
+{
+    const struct record *x = &m->records[a.next], *y = &m->records[b.next];
+    if (x->client != y->client)
+        return x->client > y->client ? -1 : 1;
+    if (x->clock != y->clock)
+        return x->clock < y->clock ? -1 : 1;
+    return (x->kind == Y_GC) == (y->kind == Y_GC) ? 0 : -1;
+}
+
+/* The ascending run at the beginning, or the descending one, reversed. */
+static size_t first_run(const struct merge *m, struct stream *a, size_t n)
+{
+    size_t len = 2;
+    if (n < 2)
+        return n;
+    bool down = compare(m, a[1], a[0]) < 0;
+    while (len < n && (compare(m, a[len], a[len - 1]) < 0) == down)
+        len++;
+    for (size_t i = 0; down && i < len / 2; i++) {
+        struct stream t = a[i];
+        a[i] = a[len - 1 - i];
+        a[len - 1 - i] = t;
+    }
+    return len;
+}
+
+static void sort_as_v8(const struct merge *m, struct stream *a, size_t n)
+{
+    for (size_t start = first_run(m, a, n); start < n; start++) {
+        struct stream it = a[start];
+        size_t left = 0, right = start;
+        while (left < right) {
+            size_t middle = left + (right - left) / 2;
+            if (compare(m, it, a[middle]) < 0)
+                right = middle;
+            else
+                left = middle + 1;
+        }
+        memmove(&a[left + 1], &a[left], (start - left) * sizeof(*a));
+        a[left] = it;
+    }
+}
+
+static void write_few(struct merge *m)
+{
+    struct stream a[FEW];
+    size_t n = 0;
+    for (; n < m->order.count; n++)
+        a[n] = (struct stream){(uint32_t)(m->order.list[n].extra >> 32),
+                               (uint32_t)m->order.list[n].extra};
+    while (n && !m->error) {
+        sort_as_v8(m, a, n);
+        advance(m, &a[0]);
+        if (a[0].next == a[0].end)
+            memmove(a, a + 1, --n * sizeof(*a));
+    }
+    write_current(m);
+}
+
+static bool few(const struct merge *m)
+{
+    return m->gc && m->item && m->order.count < FEW;
 }
 
 static void write_all(struct merge *m)
 {
-    for (struct stream *s; !m->error && (s = take(m));) {
-        advance(m, s);
-        if (s->next < s->end)
+    if (few(m)) {
+        write_few(m);
+        return;
+    }
+    for (struct stream s; !m->error && take(m, &s);) {
+        advance(m, &s);
+        if (s.next < s.end)
             put_back(m, s);
     }
     write_current(m);
@@ -328,21 +435,27 @@ static void write_all(struct merge *m)
 
 /* --- all of it -------------------------------------------------------------------------------- */
 
+/* Most updates have one struct. */
+static void reserve(struct merge *m, size_t n)
+{
+    m->records = y_realloc(NULL, (n + 1) * sizeof(*m->records));
+    m->cap = n + 1;
+    if (!m->records || y_keys_reserve(&m->order, n + 1))
+        m->error = Y_ERR_NOMEM;
+}
+
 static void read_all(struct merge *m, const struct y_slice *updates, size_t n)
 {
     y_enc_init(&m->kept, Y_RAW);
+    reserve(m, n);
     for (size_t i = 0; i < n && !m->error; i++)
         read_update(m, updates[i]);
     for (size_t i = 0; i < m->count && m->format == Y_V2; i++)
         m->records[i].raw.p = m->kept.out.data + m->records[i].raw.offset;
-    if (!m->error)
+    if (!m->error && !few(m))
         m->error = y_keys_sort(&m->order);
     if (!m->error)
         m->error = y_ds_sort(&m->ranges, true);
-    if (!m->error && m->stream_count)
-        m->heap = y_realloc(NULL, m->stream_count * sizeof(*m->heap));
-    if (!m->error && m->stream_count && !m->heap)
-        m->error = Y_ERR_NOMEM;
 }
 
 int y_updates_merge(const struct y_slice *updates, size_t n, enum y_format format, struct ybuf *out)
@@ -359,7 +472,6 @@ int y_updates_merge(const struct y_slice *updates, size_t n, enum y_format forma
     y_keys_release(&m.order);
     y_keys_release(&m.ranges);
     y_mem_free(m.records);
-    y_mem_free(m.streams);
     y_mem_free(m.heap);
     return error;
 }

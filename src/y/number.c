@@ -145,19 +145,29 @@ static int layout(const char *digits, int n, char *to)
                    n > 0 ? n - 1 : 1 - n);
 }
 
+static int put_integer(int64_t v, struct ybuf *out)
+{
+    char text[24];
+    size_t at = sizeof(text);
+    uint64_t n = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do
+        text[--at] = (char)('0' + n % 10);
+    while (n /= 10);
+    if (v < 0)
+        text[--at] = '-';
+    return ybuf_append(out, text + at, sizeof(text) - at);
+}
+
 int y_number_to_json(double v, struct ybuf *out)
 {
     char text[64], digits[32];
-    int n;
     if (v - v != 0) /* NaN, infinities */
         return ybuf_append(out, "null", 4);
-    if (v > -9007199254740992.0 && v < 9007199254740992.0 && v == (double)(int64_t)v) {
-        n = snprintf(text, sizeof(text), "%lld", (long long)v);
-        return ybuf_append(out, text, (size_t)n);
-    }
+    if (v > -9007199254740992.0 && v < 9007199254740992.0 && v == (double)(int64_t)v)
+        return put_integer((int64_t)v, out);
     text[0] = '-';
     int exp10 = shortest(v < 0 ? -v : v, digits);
-    n = layout(digits, exp10 + 1, text + (v < 0)) + (v < 0);
+    int n = layout(digits, exp10 + 1, text + (v < 0)) + (v < 0);
     return ybuf_append(out, text, (size_t)n);
 }
 

@@ -117,26 +117,49 @@ static uint32_t find_in_block(const struct y_block *b, uint32_t clock)
     return low;
 }
 
+/* Looks a few structs around where the look-up before ended. */
+static inline bool near(const struct y_block *b, uint32_t *at, uint32_t clock)
+{
+    uint32_t i = *at, n = b->n;
+    if (i + 1 >= n)
+        return false;
+    if (b->e[i].clock <= clock) {
+        for (uint32_t stop = i + 4 < n ? i + 4 : n; i + 1 < stop; i++) {
+            if (clock < b->e[i + 1].clock) {
+                *at = i;
+                return true;
+            }
+        }
+        return false;
+    }
+    if (!i || b->e[i - 1].clock > clock)
+        return false;
+    *at = i - 1;
+    return true;
+}
+
+/* Mostly it is the last struct, or near where the look-up before ended. */
 struct y_at y_find(struct y_client *c, uint32_t clock)
 {
     uint32_t last = c->block_count - 1;
     const struct y_block *b = &c->blocks[last];
     if (b->e[b->n - 1].clock <= clock)
         return (struct y_at){last, b->n - 1u};
-    if (last) {
-        uint32_t h = c->hint <= last ? c->hint : last;
-        if (c->blocks[h].e[0].clock > clock || (h < last && c->blocks[h + 1].e[0].clock <= clock)) {
-            uint32_t n = last + 1;
-            h = 0;
-            while (n > 1) {
-                uint32_t half = n / 2;
-                h += c->blocks[h + half].e[0].clock <= clock ? half : 0;
-                n -= half;
-            }
+    struct y_at at = c->hint;
+    if (at.b <= last && near(&c->blocks[at.b], &at.i, clock))
+        return c->hint = at;
+    if (at.b > last || c->blocks[at.b].first > clock ||
+        (at.b < last && c->blocks[at.b + 1].first <= clock)) {
+        uint32_t n = last + 1;
+        at.b = 0;
+        while (n > 1) {
+            uint32_t half = n / 2;
+            at.b += c->blocks[at.b + half].first <= clock ? half : 0;
+            n -= half;
         }
-        c->hint = last = h;
     }
-    return (struct y_at){last, find_in_block(&c->blocks[last], clock)};
+    at.i = find_in_block(&c->blocks[at.b], clock);
+    return c->hint = at;
 }
 
 bool y_at_next(const struct y_client *c, struct y_at *at)
@@ -196,7 +219,7 @@ static int block_new(struct ydoc *doc, struct y_client *c, uint32_t at)
 {
     if (blocks_grow(doc, c) < 0)
         return Y_ERR_NOMEM;
-    struct y_block fresh = {NULL, 0, c->block_count ? 64 : 0};
+    struct y_block fresh = {NULL, 0, 0, c->block_count ? 64 : 0};
     if (fresh.cap) { /* the client is a big one: a whole block at once */
         fresh.e = y_realloc(NULL, Y_BLOCK * sizeof(*fresh.e));
         if (!fresh.e)
@@ -239,9 +262,11 @@ void y_append(struct ydoc *doc, y_handle h)
     struct y_block *b = &c->blocks[c->block_count - 1];
     if (b->n == Y_BLOCK) {
         b = &c->blocks[c->block_count++];
-        *b = (struct y_block){doc->spare_block, 0, Y_BLOCK};
+        *b = (struct y_block){doc->spare_block, it->clock, 0, Y_BLOCK};
         doc->spare_block = NULL;
     }
+    if (!b->n)
+        b->first = it->clock;
     b->e[b->n++] = (struct y_entry){it->clock, h};
     c->state = y_end_of(it);
     if (doc->waiting_structs && (c->heap_count || c->waiters))
@@ -265,6 +290,7 @@ int y_insert_after(struct ydoc *doc, struct y_client *c, struct y_at at, y_handl
             struct y_block *right = b + 1;
             right->n = (uint16_t)(b->n - keep);
             memcpy(right->e, b->e + keep, right->n * sizeof(*b->e));
+            right->first = right->n ? right->e[0].clock : y_item(doc, h)->clock;
             b->n = (uint16_t)keep;
             if (i > keep || (i == keep && keep == Y_BLOCK)) {
                 i -= keep;
@@ -292,6 +318,7 @@ void y_remove(struct y_client *c, struct y_at at, uint32_t n)
         uint32_t here = n <= at.i + 1 ? n : at.i + 1, from = at.i + 1 - here;
         memmove(b->e + from, b->e + at.i + 1, (b->n - at.i - 1) * sizeof(*b->e));
         b->n = (uint16_t)(b->n - here);
+        b->first = b->n ? b->e[0].clock : b->first;
         n -= here;
         if (!b->n)
             block_free(c, at.b);
@@ -446,7 +473,11 @@ int y_append_content(struct ydoc *doc, struct y_item *it, const void *data, size
             doc->pool_len += (size_t)1 << log;
         }
     }
-    memcpy(doc->pool + it->off + it->bytes, data, len);
+    uint8_t *to = doc->pool + it->off + it->bytes;
+    if (len == 1) /* a key */
+        *to = *(const uint8_t *)data;
+    else
+        memcpy(to, data, len);
     it->bytes += (uint32_t)len;
     return Y_OK;
 }

@@ -91,12 +91,21 @@ static int cut_content(struct ydoc *doc, struct y_item *it, uint32_t at, struct 
 
 y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at)
 {
+    const struct y_item *it = y_item(doc, h);
+    if (y_note_split(doc, it->client, it->clock + at) < 0)
+        return 0;
+    y_handle right = y_cut(doc, h, at);
+    if (!right)
+        doc->txn->split_count--;
+    return right;
+}
+
+y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at)
+{
     struct y_item *it = y_item(doc, h);
     struct y_client *c = &doc->clients[it->client];
     struct y_at place = y_find(c, it->clock);
     if ((it->flags & Y_REDONE) && y_redone_room(doc) < 0)
-        return 0;
-    if (y_note_split(doc, it->client, it->clock + at) < 0)
         return 0;
     struct y_seq *s = &doc->seqs[it->seq];
     uint32_t bytes = y_visible_bytes(it);
@@ -135,7 +144,6 @@ y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at)
         y_index_split(doc, s, h, rh);
     return rh;
 fail:
-    doc->txn->split_count--;
     y_item_free(doc, rh);
     return 0;
 }
@@ -159,19 +167,14 @@ y_handle y_clean_start(struct ydoc *doc, struct y_id id)
 
 /* --- merging ---------------------------------------------------------------------------------- */
 
-static bool mergeable(const struct ydoc *doc, const struct y_item *left, y_handle rh,
-                      const struct y_item *right)
+/* Whether two were one item before the transaction that is rolled back. */
+static bool parted(const struct ydoc *doc, const struct y_item *left, y_handle rh,
+                   const struct y_item *right)
 {
-    if (left->kind != right->kind || ((left->flags ^ right->flags) & Y_DEAD))
-        return false;
-    if (left->kind == Y_GC)
-        return true;
-    return (left->kind == Y_STRING || left->kind == Y_DELETED || left->kind == Y_ANY ||
-            left->kind == Y_JSON) &&
-           left->right == rh && y_same_id(right->origin, y_last_id(left)) &&
-           y_same_id(left->right_origin, right->right_origin) &&
-           (!((left->flags | right->flags) & Y_REDONE) ||
-            (doc->rejoining && y_redone_parted(doc, left, right)));
+    struct y_item l = *left, r = *right;
+    l.flags &= (uint8_t)~Y_REDONE;
+    r.flags &= (uint8_t)~Y_REDONE;
+    return doc->rejoining && y_redone_parted(doc, left, right) && y_mergeable(&l, rh, &r);
 }
 
 /* Brings the contents of `n` items that follow each other, the last at `at`, together in the first.
@@ -234,7 +237,8 @@ uint32_t y_merge_left(struct ydoc *doc, struct y_client *c, struct y_at *place)
     y_handle rh = y_at_entry(c, at)->item, last = rh;
     while (y_at_prev(&left_at, c)) {
         y_handle lh = y_at_entry(c, left_at)->item;
-        if (!mergeable(doc, y_item(doc, lh), rh, y_item(doc, rh)))
+        const struct y_item *l = y_item(doc, lh), *r = y_item(doc, rh);
+        if (!y_mergeable(l, rh, r) && !parted(doc, l, rh, r))
             break;
         first = left_at;
         rh = lh;

@@ -31,87 +31,7 @@ uint64_t ydoc_text_length(const struct ydoc *doc, const char *name)
     return s ? s->units : 0;
 }
 
-/* --- editing -------------------------------------------------------------------------------- */
-
-/* The UTF-8 bytes of the last `units` units; 0 if that would cut a pair. */
-static uint32_t tail_bytes(const uint8_t *s, uint32_t bytes, uint32_t units)
-{
-    uint32_t i = bytes;
-    while (units && i) {
-        do
-            i--;
-        while (i && (s[i] & 0xc0) == 0x80);
-        uint32_t wide = s[i] >= 0xf0 ? 2 : 1;
-        if (wide > units)
-            return 0;
-        units -= wide;
-    }
-    return bytes - i;
-}
-
-bool y_shrink(struct ydoc *doc, uint32_t client, struct y_at at, uint32_t n)
-{
-    struct y_client *c = &doc->clients[client];
-    struct y_at next = at;
-    struct y_item *it = y_item(doc, y_at_entry(c, at)->item);
-    if (it->kind != Y_STRING || it->flags || it->len <= n || doc->opts.keep_deleted ||
-        !y_at_next(c, &next) || y_at_entry(c, next)->item != it->right)
-        return false;
-    struct y_item *gone = y_item(doc, it->right);
-    struct y_seq *s = &doc->seqs[it->seq];
-    if (gone->kind != Y_DELETED || gone->flags != Y_DEAD || s->key ||
-        !y_same_id(gone->origin, y_last_id(it)) || !y_same_id(gone->right_origin, it->right_origin))
-        return false;
-    uint32_t bytes = n;
-    if (it->bytes != it->len && !(bytes = tail_bytes(y_content(doc, it), it->bytes, n)))
-        return false;
-    if (!it->room) {
-        if ((size_t)it->off + it->bytes == doc->pool_len)
-            doc->pool_len -= bytes;
-        else
-            doc->garbage += bytes;
-    }
-    it->bytes -= bytes;
-    it->len -= n;
-    gone->clock -= n;
-    gone->len += n;
-    gone->origin.clock -= n;
-    y_at_entry(c, next)->clock = gone->clock;
-    s->units -= n;
-    s->bytes -= bytes;
-    if (s->cursor != y_at_entry(c, at)->item)
-        s->cursor = 0;
-    if (s->index)
-        y_index_add(doc, s, it, -(int64_t)n, -(int64_t)bytes);
-    return true;
-}
-
-/* Backspace and its like: the end of one item, in a transaction that does nothing else, because it
- * could not be rolled back; and with nobody who would want to see what was deleted. */
-static bool delete_tail(struct y_type *t, uint64_t pos, uint64_t del)
-{
-    struct ydoc *doc = t->doc;
-    struct y_seq *s = &doc->seqs[t->list];
-    uint32_t units, bytes;
-    if (doc->depth > 1 || doc->observed || !pos || t->has_format || y_by_bytes(t))
-        return false;
-    y_handle h = y_locate(doc, s, pos, false, &units, &bytes);
-    const struct y_item *it = y_item(doc, h);
-    uint32_t client = it->client, clock = it->clock, n = (uint32_t)del;
-    if ((uint64_t)units + it->len != pos + del || (it->flags & Y_DEAD))
-        return false;
-    struct y_change *ch = y_touch(doc, client);
-    if (y_ranges_room(&ch->deleted) < 0)
-        return false;
-    if (!y_shrink(doc, client, y_find(&doc->clients[client], clock), n))
-        return false;
-    y_ranges_add(&ch->deleted, clock + it->len, n);
-    doc->txn->touched = true;
-    s->cursor = h;
-    s->cursor_units = units;
-    s->cursor_bytes = bytes;
-    return true;
-}
+/* --- editing ---------------------------------------------------------------------------------- */
 
 static int insert_text(struct y_type *t, uint64_t pos, const char *utf8, size_t len, uint32_t units)
 {
@@ -131,15 +51,14 @@ static int delete_text(struct y_type *t, uint64_t pos, uint64_t len)
     struct y_seq *s = &doc->seqs[t->list];
     struct y_spot at, end;
     uint64_t units = len;
-    if (delete_tail(t, pos, len))
-        return Y_OK;
+    int error = Y_OK;
     if (y_by_bytes(t)) { /* first the end: cutting changes nothing before it */
-        int error = y_seek(doc, t->list, pos + len, &end);
+        error = y_seek(doc, t->list, pos + len, &end);
         if (error)
             return error;
         units = end.units;
     }
-    int error = y_seek(doc, t->list, pos, &at);
+    error = y_seek(doc, t->list, pos, &at);
     if (error)
         return error;
     if (y_by_bytes(t))
@@ -171,8 +90,11 @@ int y_text_insert(struct y_type *t, uint64_t pos, const char *utf8, size_t len,
         return Y_ERR_MALFORMED;
     if (pos > y_type_length(t) || units > Y_CLOCK_MAX)
         return Y_ERR_RANGE;
-    int error = len ? y_begin(t->doc, NULL, true) : Y_OK;
-    if (error || !len)
+    int error = Y_OK;
+    if (!len || (!attributes && y_quick_type(t, pos, utf8, len, (uint32_t)units, &error)))
+        return error;
+    error = y_begin(t->doc, NULL, true);
+    if (error)
         return error;
     return y_end(t->doc, attributes || t->has_format
                              ? y_format_insert(t, pos, Y_STRING, utf8, len, (uint32_t)units, NULL,
@@ -187,8 +109,11 @@ int y_text_delete(struct y_type *t, uint64_t pos, uint64_t len)
         return Y_ERR_TYPE;
     if (pos > length || len > length - pos)
         return Y_ERR_RANGE;
-    int error = len ? y_begin(t->doc, NULL, true) : Y_OK;
-    if (error || !len)
+    int error = Y_OK;
+    if (!len || y_quick_erase(t, pos, len, &error))
+        return error;
+    error = y_begin(t->doc, NULL, true);
+    if (error)
         return error;
     return y_end(t->doc, t->has_format ? y_format_delete(t, pos, len) : delete_text(t, pos, len));
 }
@@ -206,6 +131,10 @@ int ydoc_text_splice(struct ydoc *doc, const char *name, uint64_t pos, uint64_t 
     uint64_t length = doc->seqs[t->list].units;
     if (pos > length || del > length - pos)
         return Y_ERR_RANGE;
+    if (!update && !del && len && y_quick_type(t, pos, utf8, len, (uint32_t)units, &error))
+        return error;
+    if (!update && !len && del && y_quick_erase(t, pos, del, &error))
+        return error;
     error = y_begin(doc, NULL, true);
     if (error)
         return error;

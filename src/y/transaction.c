@@ -103,6 +103,7 @@ struct y_change *y_touch(struct ydoc *doc, uint32_t client)
         ch->client = client;
         ch->before = ch->after = c->state;
         ch->deleted.count = 0;
+        ch->marked = false;
     }
     return &t->changes[c->change];
 }
@@ -238,6 +239,7 @@ static int mark_deleted(struct ydoc *doc, struct y_item *it)
 {
     struct y_seq *s = &doc->seqs[it->seq];
     int error = y_note_deleted(doc, it);
+    y_touch(doc, it->client)->marked = true;
     if (!error)
         error = y_changed(doc, it->seq);
     if (error)
@@ -399,7 +401,7 @@ static void collect(struct ydoc *doc, struct y_item *it)
 static void collect_client(struct ydoc *doc, const struct y_change *ch)
 {
     struct y_client *c = &doc->clients[ch->client];
-    for (size_t d = ch->deleted.count; d-- > 0;) {
+    for (size_t d = ch->marked ? ch->deleted.count : 0; d-- > 0;) {
         struct y_range r = ch->deleted.list[d];
         struct y_at at = y_find(c, r.clock);
         do {
@@ -414,18 +416,37 @@ static void collect_client(struct ydoc *doc, const struct y_change *ch)
 
 /* --- merging ---------------------------------------------------------------------------------- */
 
+/* From the struct at `at` down to the first whose clock is `low`: merges each with what is left of it.
+ * Mostly there is nothing to merge, so pairs are looked at before anything is called. */
+static void merge_down(struct ydoc *doc, struct y_client *c, struct y_at at, uint32_t low)
+{
+    struct y_at left = at;
+    struct y_entry right = *y_at_entry(c, at);
+    while (right.clock >= low && y_at_prev(&left, c)) {
+        struct y_entry e = *y_at_entry(c, left);
+        if (y_mergeable(y_item(doc, e.item), right.item, y_item(doc, right.item))) {
+            y_merge_left(doc, c, &at);
+            left = at;
+            if (!y_at_prev(&left, c))
+                break;
+            e = *y_at_entry(c, left);
+        }
+        at = left;
+        right = e;
+    }
+}
+
+/* What is new is all looked at by merge_new(). */
 static void merge_deleted(struct ydoc *doc, const struct y_change *ch)
 {
     struct y_client *c = &doc->clients[ch->client];
     for (size_t d = ch->deleted.count; d-- > 0;) {
         struct y_range r = ch->deleted.list[d];
+        if (r.clock >= ch->before)
+            continue;
         struct y_at at = y_find(c, r.clock + r.len - 1);
         y_at_next(c, &at);
-        while ((at.b || at.i) && y_at_entry(c, at)->clock >= r.clock) {
-            y_merge_left(doc, c, &at);
-            if (!y_at_prev(&at, c))
-                break;
-        }
+        merge_down(doc, c, at, r.clock);
     }
 }
 
@@ -435,12 +456,7 @@ static void merge_new(struct ydoc *doc, const struct y_change *ch)
     if (ch->before == ch->after)
         return;
     uint32_t first = ch->before ? y_at_entry(c, y_find(c, ch->before))->clock : 0;
-    struct y_at at = y_find(c, c->state - 1);
-    while ((at.b || at.i) && y_at_entry(c, at)->clock >= first) {
-        y_merge_left(doc, c, &at);
-        if (!y_at_prev(&at, c))
-            break;
-    }
+    merge_down(doc, c, y_find(c, c->state - 1), first);
 }
 
 static void merge_split(struct ydoc *doc, const struct y_txn *t)

@@ -248,7 +248,3 @@ int y_update_convert(const void *update, size_t len, enum y_format from, enum y_
     }
     return finish(&d, &w, to, out);
 }
-int y_update_inspect(const void *update, size_t len, enum y_format format, struct ybuf *out)
-{
-    return 0;
-}

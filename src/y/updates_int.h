@@ -19,8 +19,10 @@ struct y_keys {
 };
 
 void y_keys_release(struct y_keys *k);
+int y_keys_reserve(struct y_keys *k, size_t cap); /* at least `count` */
 int y_keys_add(struct y_keys *k, uint64_t client, uint64_t low, uint64_t extra);
-/* Stable, O(n log n), O(n) for what is sorted or nearly so. */
+/* Stable; O(n) for a few ascending runs, else as many passes as there are bytes in which keys
+ * differ. */
 int y_keys_sort(struct y_keys *k);
 
 /* --- delete sets: low = order of coming, extra = clock and length ----------------------------- */

@@ -12,16 +12,20 @@ void y_keys_release(struct y_keys *k)
     *k = (struct y_keys){0};
 }
 
+int y_keys_reserve(struct y_keys *k, size_t cap)
+{
+    struct y_entry_key *list = y_realloc(k->list, cap * sizeof(*list));
+    if (!list)
+        return Y_ERR_NOMEM;
+    k->list = list;
+    k->cap = cap;
+    return Y_OK;
+}
+
 int y_keys_add(struct y_keys *k, uint64_t client, uint64_t low, uint64_t extra)
 {
-    if (k->count == k->cap) {
-        size_t cap = k->cap ? 2 * k->cap : 16;
-        struct y_entry_key *list = y_realloc(k->list, cap * sizeof(*list));
-        if (!list)
-            return Y_ERR_NOMEM;
-        k->list = list;
-        k->cap = cap;
-    }
+    if (unlikely(k->count == k->cap) && y_keys_reserve(k, k->cap ? 2 * k->cap : 16))
+        return Y_ERR_NOMEM;
     k->list[k->count++] = (struct y_entry_key){client, low, extra};
     return Y_OK;
 }
@@ -51,48 +55,74 @@ static void merge_runs(const struct y_entry_key *a, size_t an, const struct y_en
         memcpy(to, b, (size_t)(b_end - b) * sizeof(*b));
 }
 
-/* Short runs first by insertion, so that there are at most n / 16 of them. */
-static void insertion(struct y_entry_key *list, size_t n)
+/* Merges neighbouring runs, pass by pass, until there is one. Sorts `a` with `b` as scratch; where
+ * it is then. */
+static struct y_entry_key *sort_runs(struct y_entry_key *a, struct y_entry_key *b, size_t n)
 {
-    for (size_t i = 1; i < n; i++) {
-        struct y_entry_key it = list[i];
-        size_t j = i;
-        for (; j > 0 && before(&it, &list[j - 1]); j--)
-            list[j] = list[j - 1];
-        list[j] = it;
-    }
-}
-
-/* Merges neighbouring runs, pass by pass, until there is one. */
-int y_keys_sort(struct y_keys *k)
-{
-    size_t n = k->count;
-    if (n < 2 || run_end(k->list, 0, n) == n)
-        return Y_OK;
-    struct y_entry_key *from = k->list, *to = y_realloc(NULL, n * sizeof(*to));
-    if (!to)
-        return Y_ERR_NOMEM;
-    for (size_t i = 0, end; i < n; i = end) {
-        end = run_end(from, i, n);
-        if (end - i < 16) {
-            end = n - i < 16 ? n : i + 16;
-            insertion(from + i, end - i);
-        }
-    }
     for (size_t runs = 2; runs > 1;) {
         runs = 0;
         for (size_t i = 0, middle, end; i < n; i = end, runs++) {
-            middle = run_end(from, i, n);
-            end = middle < n ? run_end(from, middle, n) : n;
-            merge_runs(from + i, middle - i, from + middle, end - middle, to + i);
+            middle = run_end(a, i, n);
+            end = middle < n ? run_end(a, middle, n) : n;
+            merge_runs(a + i, middle - i, a + middle, end - middle, b + i);
         }
-        struct y_entry_key *t = from;
-        from = to;
-        to = t;
+        struct y_entry_key *t = a;
+        a = b;
+        b = t;
     }
-    y_mem_free(to);
-    k->list = from;
-    k->cap = n;
+    return a;
+}
+
+/* One pass of a stable radix sort, by eight bits of the complement of client, or of low. */
+static void radix_pass(const struct y_entry_key *a, struct y_entry_key *b, size_t n, bool client,
+                       int shift)
+{
+    size_t at[256] = {0}, sum = 0;
+    uint64_t flip = client ? UINT64_MAX : 0;
+    for (size_t i = 0; i < n; i++)
+        at[((client ? a[i].client : a[i].low) ^ flip) >> shift & 255]++;
+    for (size_t i = 0; i < 256; i++) {
+        size_t here = at[i];
+        at[i] = sum;
+        sum += here;
+    }
+    for (size_t i = 0; i < n; i++)
+        b[at[((client ? a[i].client : a[i].low) ^ flip) >> shift & 255]++] = a[i];
+}
+
+/* The bytes in which no two differ need no pass. */
+static struct y_entry_key *sort_radix(struct y_entry_key *a, struct y_entry_key *b, size_t n)
+{
+    uint64_t differ[2] = {0};
+    for (size_t i = 1; i < n; i++) {
+        differ[0] |= a[i].low ^ a[0].low;
+        differ[1] |= a[i].client ^ a[0].client;
+    }
+    for (int client = 0; client < 2; client++)
+        for (int shift = 0; shift < 64; shift += 8)
+            if (differ[client] >> shift & 255) {
+                radix_pass(a, b, n, client, shift);
+                struct y_entry_key *t = a;
+                a = b;
+                b = t;
+            }
+    return a;
+}
+
+int y_keys_sort(struct y_keys *k)
+{
+    size_t n = k->count, runs = 0;
+    for (size_t i = 0; i < n; runs++)
+        i = run_end(k->list, i, n);
+    if (runs < 2)
+        return Y_OK;
+    struct y_entry_key *b = y_realloc(NULL, n * sizeof(*b)), *a = k->list;
+    if (!b)
+        return Y_ERR_NOMEM;
+    k->list = runs > 8 && n > 256 ? sort_radix(a, b, n) : sort_runs(a, b, n);
+    if (k->list == b)
+        k->cap = n;
+    y_mem_free(k->list == a ? b : a);
     return Y_OK;
 }
 
@@ -222,20 +252,41 @@ void y_lazy_struct(struct y_lazy *w, uint64_t client, struct y_struct *s, uint32
     y_enc_struct(&w->e, client, s, offset);
 }
 
+static size_t varuint_size(uint64_t n)
+{
+    size_t size = 1;
+    while (n >>= 7)
+        size++;
+    return size;
+}
+
+static uint8_t *put_varuint(uint8_t *p, uint64_t n)
+{
+    for (; n > 127; n >>= 7)
+        *p++ = (uint8_t)(0x80 | (n & 127));
+    *p++ = (uint8_t)n;
+    return p;
+}
+
+/* In place, from the last section to the first: each moves behind its count. */
 void y_lazy_sections(struct y_lazy *w)
 {
-    struct ybuf body = w->e.out;
-    w->e.out = (struct ybuf){0};
-    if (!w->e.error && y_buf_reserve(&w->e.out, body.len + 10 * w->count + 32))
+    struct ybuf *b = &w->e.out;
+    size_t shift = varuint_size(w->count), end = b->len;
+    for (size_t i = 0; i < w->count; i++)
+        shift += varuint_size(w->list[i].structs);
+    if (!w->e.error && y_buf_reserve(b, shift + 16))
         w->e.error = Y_ERR_NOMEM;
-    if (!w->e.error)
-        y_enc_sections(&w->e, w->count);
-    for (size_t i = 0; i < w->count && !w->e.error; i++) {
-        size_t at = w->list[i].at, end = i + 1 < w->count ? w->list[i + 1].at : body.len;
-        y_write_varuint(&w->e.out, w->list[i].structs);
-        ybuf_append(&w->e.out, body.data + at, end - at);
+    if (!w->e.error) {
+        b->len += shift;
+        for (size_t i = w->count; i-- > 0; end = w->list[i].at) {
+            size_t at = w->list[i].at, head = varuint_size(w->list[i].structs);
+            memmove(b->data + at + shift, b->data + at, end - at);
+            shift -= head;
+            put_varuint(b->data + at + shift, w->list[i].structs);
+        }
+        put_varuint(b->data, w->count);
     }
-    ybuf_release(&body);
     y_mem_free(w->list);
     w->list = NULL;
     w->count = w->cap = 0;

@@ -27,7 +27,7 @@ enum y_error {
     Y_ERR_MALFORMED =
         -1,           /* bytes that no Yjs writes: truncated, trailing, bad UTF-8, bad JSON, ... */
     Y_ERR_RANGE = -2, /* a client id, clock or length beyond what a document can hold */
-    Y_ERR_LIMIT = -3, /* valid, but beyond a limit of struct ydoc_opts */
+    Y_ERR_LIMIT = -3, /* valid, but beyond a limit of struct ydoc_opts or codec.h */
     Y_ERR_NOMEM = -4,
     Y_ERR_TYPE = -5, /* the shared type is of another kind than the call needs */
 };
@@ -71,8 +71,8 @@ struct y_reader {
 };
 static inline struct y_reader y_reader_of(const void *data, size_t len)
 {
-    const uint8_t *p = (const uint8_t *)data;
-    return (struct y_reader){p, len ? p + len : p, Y_OK};
+    const uint8_t *p = data ? (const uint8_t *)data : (const uint8_t *)""; /* nothing may be NULL */
+    return (struct y_reader){p, p + len, Y_OK};
 }
 uint64_t y_read_varuint(struct y_reader *r); /* at most 2^53 - 1, as in lib0 */
 uint8_t y_read_u8(struct y_reader *r);
@@ -435,6 +435,20 @@ int y_update_state_vector(const void *update, size_t len, enum y_format format, 
 int y_update_convert(const void *update, size_t len, enum y_format from, enum y_format to,
                      struct ybuf *out);
 
+/* Appends the update for people to read, a struct a line, then what it deletes, a client a line.
+ * Clocks are from..to, without `to`; ids are client:clock; texts, keys and values are written as
+ * JSON:
+ *
+ *     client 12  clock 0..5  string "hello"  parent root "text"
+ *     client 12  clock 5..6  format "bold" = true  origin 12:4  right 7:0
+ *     client 7  clock 0..1  type map  parent root "people"  key "ann"
+ *     client 7  clock 1..3  any 1, {"x":true}  parent 7:0  key "list"
+ *     delete client 12: 3..5, 9..10
+ *
+ * The other contents: gc, skip, deleted, json TEXT, ..., embed VALUE, binary N bytes HEX (the first
+ * 32), type array, map, text, xml-element "name", xml-fragment, xml-hook "name", xml-text; doc
+ * "guid" OPTIONS. A struct with neither origin, right origin nor parent is gc or skip; with an
+ * origin the parent is that of the origin. */
 int y_update_inspect(const void *update, size_t len, enum y_format format, struct ybuf *out);
 
 /* Verifies every invariant of the document's structures; for tests. NULL if all hold, else which

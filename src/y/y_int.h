@@ -102,9 +102,11 @@ struct y_entry {
     y_handle item;
 };
 
-#define Y_BLOCK 256
+/* `first` is the clock of e[0]. */
+#define Y_BLOCK 128
 struct y_block {
     struct y_entry *e;
+    uint32_t first;
     uint16_t n, cap;
 };
 
@@ -116,10 +118,16 @@ struct y_waiting {
     uint8_t data[];
 };
 
+/* A place in a client's structs. */
+struct y_at {
+    uint32_t b, i;
+};
+
 struct y_client {
     uint64_t id;
     uint32_t state; /* next clock */
-    uint32_t block_count, block_cap, hint;
+    uint32_t block_count, block_cap;
+    struct y_at hint; /* where the last look-up ended */
     struct y_block *blocks;
     uint32_t epoch, change; /* of the last transaction that changed it: index of its y_change */
     /* this update: 1 + its section, while something of it is left */
@@ -145,6 +153,7 @@ struct y_change {
     uint32_t client, before, after; /* state; after is set at the end */
     uint32_t order;                 /* of its first deletion among those of other clients */
     struct y_ranges deleted;        /* sorted at the end */
+    bool marked;                    /* not all of that came deleted already */
 };
 
 /* A chain that changed, of a type that was there before: an event is due. */
@@ -231,10 +240,6 @@ uint32_t y_client_find(const struct ydoc *doc, uint64_t id);      /* Y_NOBODY */
 int y_client_of(struct ydoc *doc, uint64_t id, uint32_t *client); /* makes it */
 int y_clients_sorted(struct ydoc *doc);                           /* brings doc->order up to date */
 
-/* A place in a client's structs. */
-struct y_at {
-    uint32_t b, i;
-};
 /* Where the struct is that has `clock`, which is below the client's state. */
 struct y_at y_find(struct y_client *c, uint32_t clock);
 bool y_at_next(const struct y_client *c, struct y_at *at);
@@ -281,6 +286,8 @@ size_t y_utf16_offset(const uint8_t *s, size_t bytes, uint32_t at, bool *inside)
 /* Cuts off what is from `at` (of its own clocks) on; the right part. Needs one reserved item. 0:
  * out of memory, nothing changed. */
 y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at);
+/* The same without noting it for the merging at the end of the transaction. */
+y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at);
 /* The item that ends with, begins with `id`, cut there if need be; GC is never cut. 0: no memory.
  */
 y_handle y_clean_end(struct ydoc *doc, struct y_id id);
@@ -450,6 +457,8 @@ int y_insert_item(struct ydoc *doc, uint32_t seq, struct y_spot *at, uint8_t kin
  * the transaction would come to. */
 int y_insert_string(struct ydoc *doc, uint32_t seq, struct y_spot *at, const void *utf8, size_t len,
                     uint32_t units);
+/* Whether `left` would take up what is inserted between it and `right`, when neighbours merge. */
+bool y_extends(const struct ydoc *doc, y_handle left, y_handle right);
 /* Deletes `units` countable units from a spot on, which moves behind them. */
 int y_delete_units(struct ydoc *doc, struct y_spot *at, uint64_t units);
 /* Content of a value that a list or map takes: kind of item and data, appended to `out`. */
@@ -459,11 +468,18 @@ struct y_value y_item_value(const struct ydoc *doc, const struct y_item *it, uin
 /* A type that is in no chain yet; ref and name as in y_list_insert_type. */
 int y_type_make(struct ydoc *doc, enum y_type_ref ref, const char *name, struct y_type **made);
 
-/* --- text.c ----------------------------------------------------------------------------------- */
+/* --- quick.c ---------------------------------------------------------------------------------- */
 
-/* Deletes the last `units` clocks of a string by moving the boundary to what was deleted behind it
- * before; false if it is not that simple. */
-bool y_shrink(struct ydoc *doc, uint32_t client, struct y_at at, uint32_t units);
+/* Applies an update that is a single keystroke; false, and nothing done, if it is not that simple. No
+ * transaction may be under way, nobody observe. */
+bool y_quick_apply(struct ydoc *doc, const uint8_t *p, const uint8_t *end, int *error);
+/* Deletes clocks that are all in one string; false, and nothing done, if it is not that simple. Cannot
+ * be rolled back. */
+bool y_quick_delete(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len, int *error);
+/* Local edits of text in a transaction of their own, whose update nobody asks for. */
+bool y_quick_type(struct y_type *t, uint64_t pos, const char *utf8, size_t len, uint32_t units,
+                  int *error);
+bool y_quick_erase(struct y_type *t, uint64_t pos, uint64_t len, int *error);
 
 /* --- format.c: text with formats -------------------------------------------------------------- */
 
@@ -553,6 +569,19 @@ static inline struct y_id y_last_id(const struct y_item *it)
 static inline bool y_same_id(struct y_id a, struct y_id b)
 {
     return a.client == b.client && (a.client == Y_NOBODY || a.clock == b.clock);
+}
+/* Whether two structs of a client that follow each other are one (yjs Item.js, GC.js `mergeWith`). */
+static inline bool y_mergeable(const struct y_item *left, y_handle rh, const struct y_item *right)
+{
+    if (left->kind != right->kind || ((left->flags ^ right->flags) & Y_DEAD))
+        return false;
+    if (left->kind == Y_GC)
+        return true;
+    return left->right == rh && y_same_id(right->origin, y_last_id(left)) &&
+           y_same_id(left->right_origin, right->right_origin) &&
+           (left->kind == Y_STRING || left->kind == Y_DELETED || left->kind == Y_ANY ||
+            left->kind == Y_JSON) &&
+           !((left->flags | right->flags) & Y_REDONE);
 }
 
 #endif

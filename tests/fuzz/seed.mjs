@@ -40,6 +40,15 @@ for (const name of Object.keys(kinds)) {
   save('y_apply', run([...updates].reverse()))
   save('y_apply', run([Y.encodeStateAsUpdate(docs[0]), Y.diffUpdate(Y.encodeStateAsUpdate(docs[1]), Y.encodeStateVector(docs[0]))]))
   save('y_apply', run([Y.mergeUpdates([updates[0], updates.at(-1)])]))
+  const states = docs.map(d => Y.encodeStateAsUpdate(d))
+  for (const u of [updates[0], updates.at(-1), ...states]) {
+    save('y_codec', Buffer.concat([Buffer.from([0]), Buffer.from(u)]))
+    save('y_codec', Buffer.concat([Buffer.from([1]), Buffer.from(Y.convertUpdateFormatV1ToV2(u))]))
+  }
+  for (const list of [updates.slice(0, 6), [...updates].reverse().slice(0, 6), [...states, updates[1]]]) {
+    save('y_merge', Buffer.concat([Buffer.from([0]), run(list)]))
+    save('y_merge', Buffer.concat([Buffer.from([1]), run(list.map(u => Y.convertUpdateFormatV1ToV2(u)))]))
+  }
   save('y_lib0', Buffer.concat([Buffer.from([3, 0, 2, 3]), Buffer.from(updates.at(-1))]))
   save('y_lib0', Buffer.from(updates[0]))
 }

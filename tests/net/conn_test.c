@@ -63,10 +63,14 @@ static void on_message(struct conn *c, uint8_t *data, size_t len, void *udata)
     srv.messages++;
     if (len && data[0] == 'c')
         ws_close(c, 1013, "later");
-    else if (len && data[0] == 'f') /* flood: 16 MiB in messages of 64 KiB */
-        for (int i = 0; i < 256; i++)
+    else if (len && data[0] == 'f') /* flood: 16 MiB, or "f6", in messages of 64 KiB */
+        for (int i = 0; i < (len > 1 ? 96 : 256); i++)
             ws_send(c, big, 65536);
-    else if (len && data[0] == 's') {
+    else if (len && data[0] == 'b') { /* a big document, then a keystroke */
+        ws_send(c, big, BIG);
+        ws_send(c, "key", 3);
+        ws_send(c, "stroke", 6);
+    } else if (len && data[0] == 's') {
         struct buf b = {0};
         ws_frame_binary(&b, big, 100000);
         struct shared *s = shared_new(b.data, b.len);
@@ -507,6 +511,30 @@ TEST(conn_limits_of_connections)
     finish();
 }
 
+/* Who was refused took the seats of others while its 503 was on its way. */
+TEST(conn_refused_ones_take_no_seats)
+{
+    int fd[200];
+    start((struct net_limits){.max_per_address = 1, .max_connections = 50, .close_ms = 5000});
+    for (int i = 0; i < 200; i++)
+        fd[i] = dial(0);
+    say_str(fd[0], GET("/a"));
+    CHECK_EQ(answer(fd[0], false, NULL, NULL), 200);
+    struct sockaddr_in other = {.sin_family = AF_INET}, a = {.sin_family = AF_INET};
+    inet_pton(AF_INET, "127.0.0.3", &other.sin_addr);
+    a.sin_port = htons(srv.port);
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind(s, (struct sockaddr *)&other, sizeof(other)) == 0);
+    CHECK(connect(s, (struct sockaddr *)&a, sizeof(a)) == 0);
+    say_str(s, GET("/b"));
+    CHECK_EQ(answer(s, false, NULL, NULL), 200);
+    close(s);
+    for (int i = 0; i < 200; i++)
+        close(fd[i]);
+    finish();
+}
+
 /* --- WebSocket -------------------------------------------------------------------------------- */
 
 TEST(conn_websocket_echo_and_close)
@@ -604,6 +632,88 @@ TEST(conn_slow_websocket_is_cut_off_at_its_queue)
     say_frame(fast, 2, "well", 4);
     expect_frame(fast, 2, "well", 4);
     close(fast), close(slow);
+    finish();
+}
+
+TEST(conn_slow_peer_is_not_cut_off_by_a_keystroke_behind_a_big_document)
+{
+    static char all[BIG + 10];
+    start((struct net_limits){.max_queue = 64 * 1024});
+    int fd = dial_ws(4096);
+    say_frame(fd, 2, "b", 1);
+    CHECK_EQ(hear(fd, all, sizeof(all)), sizeof(all));
+    CHECK_EQ((uint8_t)all[1], 127);
+    expect_frame(fd, 2, "key", 3);
+    expect_frame(fd, 2, "stroke", 6);
+    /* Once it has read all, the limit is as before. */
+    say_frame(fd, 2, "f6", 2);
+    await(&srv.closed, 1);
+    close(fd);
+    finish();
+}
+
+/* 100 000 bytes of a message that never comes whole. */
+static void say_half(int fd)
+{
+    static char half[100000];
+    say(fd, "\x82\xff\0\0\0\0\0\x0f\x42\x40\0\0\0\0", 14);
+    say(fd, half, sizeof(half));
+}
+
+TEST(conn_incomplete_messages_of_all_are_limited_together)
+{
+    int fd[5];
+    const char *data;
+    size_t len;
+    start((struct net_limits){.max_held = 400000, .close_ms = 100});
+    /* Buffers grow by doubling, so four of them are 512 KiB. */
+    for (int i = 0; i < 4; i++) {
+        fd[i] = dial_ws(0);
+        say_half(fd[i]);
+    }
+    await(&srv.closed, 1);
+    fd[4] = dial_ws(0);
+    say_frame(fd[4], 2, "whole", 5);
+    expect_frame(fd[4], 2, "whole", 5);
+    CHECK_EQ(srv.closed, 1);
+    int refused = 0;
+    for (int i = 0; i < 4; i++) {
+        struct pollfd p = {.fd = fd[i], .events = POLLIN};
+        if (poll(&p, 1, 0) == 1) {
+            CHECK_EQ(hear_frame(fd[i], &data, &len), 8);
+            CHECK(len > 2 && data[0] == 3 && (uint8_t)data[1] == 1013 - 768);
+            refused++;
+        }
+    }
+    CHECK_EQ(refused, 1);
+    for (int i = 0; i < 5; i++)
+        close(fd[i]);
+    await(&srv.closed, 5);
+    /* What they held is free again. */
+    fd[0] = dial_ws(0);
+    say_half(fd[0]);
+    say_frame(fd[4] = dial_ws(0), 2, "well", 4);
+    expect_frame(fd[4], 2, "well", 4);
+    CHECK_EQ(poll(&(struct pollfd){.fd = fd[0], .events = POLLIN}, 1, 0), 0);
+    close(fd[0]), close(fd[4]);
+    finish();
+}
+
+TEST(conn_unsent_bytes_of_all_are_limited_together)
+{
+    int fd[3];
+    start((struct net_limits){.max_held = 8 * 1024 * 1024});
+    for (int i = 0; i < 3; i++) {
+        fd[i] = dial_ws(4096);
+        say_frame(fd[i], 2, "f", 1);
+    }
+    await(&srv.closed, 2);
+    int quick = dial_ws(0);
+    say_frame(quick, 2, "well", 4);
+    expect_frame(quick, 2, "well", 4);
+    close(quick);
+    for (int i = 0; i < 3; i++)
+        close(fd[i]);
     finish();
 }
 

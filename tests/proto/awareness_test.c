@@ -217,3 +217,24 @@ TEST(awareness_own_state_counts_when_it_is_taken_back)
     CHECK_EQ(o.count, 2);
     awareness_free(a);
 }
+
+TEST(awareness_flood_of_news_is_a_limit)
+{
+    struct awareness_limits l = {.bytes_per_second = 1000};
+    struct awareness *a = awareness_new(&l);
+    struct awareness_owner o = {0}, other = {0};
+    uint64_t clock = 1;
+    /* 34 bytes each: eight seconds' worth at once, */
+    for (; clock <= 235; clock++)
+        CHECK_EQ(say_at(a, &o, 1, clock, "{}", 1000), AWARENESS_OK);
+    CHECK_EQ(say_at(a, &o, 1, clock, "{}", 1000), AWARENESS_LIMIT);
+    /* what is no news costs nothing, and neither does what others say; */
+    for (int i = 0; i < 1000; i++)
+        CHECK_EQ(say_at(a, &o, 1, 1, "{}", 1000), AWARENESS_OK);
+    CHECK_EQ(say_at(a, &other, 2, 1, "{}", 1000), AWARENESS_OK);
+    /* then as fast as time forgives. */
+    CHECK_EQ(say_at(a, &o, 1, clock, "{}", 1034), AWARENESS_OK);
+    CHECK_EQ(say_at(a, &o, 1, clock + 1, "{}", 1034), AWARENESS_LIMIT);
+    CHECK_EQ(say_at(a, &o, 1, clock + 1, "{}", 1100), AWARENESS_OK);
+    awareness_free(a);
+}

@@ -5,6 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import net from 'node:net'
+import { after } from 'node:test'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +21,14 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
+// A test that failed may have left anything open: the file ends all the same. Who leaves something open
+// without a failure is told.
+if (process.env.NODE_TEST_CONTEXT) {
+  after(() => setTimeout(() => {
+    console.error('still open after the last test:', process.getActiveResourcesInfo?.())
+    process.exit(process.exitCode ?? 1)
+  }, 20000).unref())
+}
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
 
 export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))

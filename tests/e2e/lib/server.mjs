@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import { after } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..')
@@ -12,6 +13,14 @@ export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 const children = new Set()
 process.on('exit', () => { for (const c of children) c.kill('SIGKILL') })
+// A test that failed may have left anything open: the file ends all the same. Who leaves something open
+// without a failure is told.
+if (process.env.NODE_TEST_CONTEXT) {
+  after(() => setTimeout(() => {
+    console.error('still open after the last test:', process.getActiveResourcesInfo?.())
+    process.exit(process.exitCode ?? 1)
+  }, 20000).unref())
+}
 
 export function temporary () {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'bytecrowds-test-'))

@@ -3,7 +3,8 @@
  * length][bytes] on standard input, answers [i32 status][u32 length][bytes] on standard output.
  * Arguments are varuints and varByteArrays; a type is a relative position that names it.
  *
- *     n new: client, keep_deleted, utf8      a apply: origin, update        e encode   c check
+ *     n new: client, keep_deleted, utf8, quiet
+ *     a apply: origin, update        e encode   c check
  *     w the updates that it emitted          T begin: origin                C commit
  *     i text insert: type pos text           d text delete: type pos len
  *     I list insert: type pos any...         M list insert type: type pos ref name
@@ -85,7 +86,7 @@ static int32_t new_doc(uint8_t d, struct y_reader *r)
     ydoc_root(docs[d], "arr", Y_REF_ARRAY, &t);
     ydoc_root(docs[d], "map", Y_REF_MAP, &t);
     ydoc_root(docs[d], "xml", Y_REF_XML_FRAGMENT, &t);
-    return ydoc_on_update(docs[d], Y_V1, on_update, &emitted[d]);
+    return y_read_varuint(r) ? 0 : ydoc_on_update(docs[d], Y_V1, on_update, &emitted[d]);
 }
 
 static int32_t apply(uint8_t d, struct y_reader *r)
