@@ -435,9 +435,10 @@ struct y_undo *y_undo_new(struct ydoc *doc, struct y_type *const *types, size_t 
     struct y_undo *u = y_realloc(NULL, sizeof(*u));
     if (!u)
         return NULL;
-    *u = (struct y_undo){.doc = doc, .everything = !n};
+    *u = (struct y_undo){.doc = doc};
     if (opts)
         u->opts = *opts;
+    u->everything = u->opts.whole_document;
     if (!u->opts.capture_timeout)
         u->opts.capture_timeout = 500;
     if (copy_of(types, n, &u->scope) == Y_OK &&

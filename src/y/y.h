@@ -398,10 +398,10 @@ struct y_undo_opts {
      * made here (not applied updates) whose origin is NULL. The manager itself is one always. */
     const void *const *origins;
     size_t origin_count;
+    bool whole_document;            /* not only what is in `types` */
     bool ignore_remote_map_changes; /* undo a key even if somebody else set it since */
 };
-/* Undoes what happens in `types` and all in them; n 0: in the whole document. Copies opts. NULL when out
- * of memory. Free it before the document. Content that it may have to bring back is not collected. */
+/* Undoes what happens in `types` and all in them. Copies opts. NULL when out of memory. Free it before the document. Content that it may have to bring back is not collected. */
 struct y_undo *y_undo_new(struct ydoc *doc, struct y_type *const *types, size_t n,
                           const struct y_undo_opts *opts);
 void y_undo_free(struct y_undo *u);

@@ -228,7 +228,10 @@ async function restore ({ p, one, s }) {
   const { status } = await say('Z', p.d, uint(200), bytes(one))
   const got = status === 0 ? hex((await say('e', 200)).bytes) : ''
   const wrong = status === 0 ? (await say('c', 200)).bytes.toString() : ''
-  const want = hex(Y.encodeStateAsUpdate(Y.createDocFromSnapshot(p.doc, s)))
+  // Of a copy: yjs cuts structs of the document that it restores from, and what was redone stays cut.
+  const copy = new Y.Doc({ gc: false })
+  Y.applyUpdate(copy, Y.encodeStateAsUpdate(p.doc))
+  const want = hex(Y.encodeStateAsUpdate(Y.createDocFromSnapshot(copy, s)))
   if (got !== want || wrong) throw new Error(`restored ${p.d} differs (${status} ${wrong})\n got  ${got}\n want ${want}`)
   count('restored')
 }

@@ -145,6 +145,7 @@ static int32_t new_undo(uint8_t d, struct y_reader *r)
         list[i] = origin_of(y_read_varuint(r));
     while (r->p < r->end)
         types[n++] = type_of(d, r);
+    opts.whole_document = !n;
     while (undos[d][k])
         k++;
     undos[d][k] = y_undo_new(docs[d], types, n, &opts);
