@@ -5,6 +5,7 @@
 #   asan      gcc, ASan + UBSan, warnings are errors; every C test runs in it
 #   fuzz      clang, libFuzzer + ASan + UBSan
 #   tsan      gcc, ThreadSanitizer
+#   lib       libyata alone, for other programs: position independent, no bytecode of one compiler
 
 MODE ?= release
 B := build/$(MODE)
@@ -17,8 +18,17 @@ CC_release := gcc
 CC_asan := gcc
 CC_tsan := gcc
 CC_fuzz := clang
+CC_lib := gcc
 CC := $(CC_$(MODE))
-AR := gcc-ar
+AR := $(if $(filter lib,$(MODE)),ar,gcc-ar)
+OBJCOPY ?= objcopy
+INSTALL ?= install
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
         -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wno-unused-parameter
@@ -27,17 +37,21 @@ CFLAGS_release := -O2 -g -flto=auto -ffat-lto-objects -fno-plt -fstack-protector
 CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -Werror
 CFLAGS_tsan := -O1 -g -fsanitize=thread -Werror
 CFLAGS_fuzz := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+CFLAGS_lib := -O2 -g -fno-plt -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC -fvisibility=hidden \
+              -fno-semantic-interposition -ffunction-sections -fdata-sections
 LDFLAGS_release := -O2 -flto=auto -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
+LDFLAGS_lib := -Wl,-z,relro,-z,now,-z,defs -Wl,--as-needed -Wl,--gc-sections
 
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
-CPPFLAGS += -Isrc -I. -D_GNU_SOURCE -DBYTECROWDS_VERSION='"$(VERSION)"' -MMD -MP $(PKG_CFLAGS)
-CFLAGS += -std=c11 $(WARN) $(CFLAGS_$(MODE))
-LDFLAGS += $(LDFLAGS_$(MODE))
+# What the command line gives comes before these, not instead of them.
+override CPPFLAGS += -Isrc -I. -D_GNU_SOURCE -DBYTECROWDS_VERSION='"$(VERSION)"' -MMD -MP $(PKG_CFLAGS)
+override CFLAGS += -std=c11 $(WARN) $(CFLAGS_$(MODE))
+override LDFLAGS += $(LDFLAGS_$(MODE))
 
 .PHONY: all release asan help test test-c test-web test-e2e lint format clean web FORCE
 .SECONDARY:
@@ -103,6 +117,57 @@ bench: ## src/y against npm's yjs and ywasm in one run (bench/README.md); ONLY=w
 asan: ## the same in build/asan, with ASan and UBSan
 	@$(MAKE) --no-print-directory MODE=asan build/asan/bytecrowds build/asan/ydoc build/asan/ybench
 
+# --- libyata: src/y for other programs (docs/yata.md) ----------------------------------------------
+
+YATA_SO := libyata.so.$(VERSION)
+YATA_SONAME := libyata.so.$(firstword $(subst ., ,$(VERSION)))
+
+# One object whose symbols are those of y.h: the static library must not take the names that the
+# files of src/y have among themselves from the programs that it is linked into.
+$(B)/libyata.o: $(OBJ_y)
+	@$(CC) -r -nostdlib $^ -o $@
+	@$(OBJCOPY) --localize-hidden $@
+
+$(B)/libyata.a: $(B)/libyata.o
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(B)/$(YATA_SO): $(OBJ_y)
+	@echo "  link  $@"
+	@$(CC) -shared -Wl,-soname,$(YATA_SONAME) $(LDFLAGS) $^ -o $@
+
+.PHONY: lib install install-lib uninstall
+lib: ## libyata.a and libyata.so in build/lib; needs only a C compiler and binutils
+	@$(MAKE) --no-print-directory MODE=lib build/lib/libyata.a build/lib/$(YATA_SO)
+
+TO := $(DESTDIR)
+install-lib: lib ## install libyata alone: PREFIX=/usr/local LIBDIR=PREFIX/lib DESTDIR=
+	@$(INSTALL) -d "$(TO)$(LIBDIR)/pkgconfig" "$(TO)$(INCLUDEDIR)/yata"
+	@$(INSTALL) -m 644 src/y/y.h "$(TO)$(INCLUDEDIR)/yata/y.h"
+	@$(INSTALL) -m 644 build/lib/libyata.a "$(TO)$(LIBDIR)/libyata.a"
+	@$(INSTALL) -m 755 build/lib/$(YATA_SO) "$(TO)$(LIBDIR)/$(YATA_SO)"
+	@ln -sf $(YATA_SO) "$(TO)$(LIBDIR)/$(YATA_SONAME)"
+	@ln -sf $(YATA_SONAME) "$(TO)$(LIBDIR)/libyata.so"
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+	    -e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' \
+	    contrib/yata.pc.in >"$(TO)$(LIBDIR)/pkgconfig/yata.pc"
+	@chmod 644 "$(TO)$(LIBDIR)/pkgconfig/yata.pc"
+	@[ -n "$(TO)" ] || ldconfig 2>/dev/null || true
+
+install: release install-lib ## install bytecrowds, ydoc, their manual pages and libyata: PREFIX= DESTDIR=
+	@$(INSTALL) -d "$(TO)$(BINDIR)" "$(TO)$(MANDIR)/man1"
+	@$(INSTALL) -m 755 build/release/bytecrowds build/release/ydoc "$(TO)$(BINDIR)"
+	@build/release/bytecrowds --help | contrib/man bytecrowds $(VERSION) 'realtime code sharing' >build/bytecrowds.1
+	@build/release/ydoc --help | contrib/man ydoc $(VERSION) 'updates of Yjs documents' >build/ydoc.1
+	@$(INSTALL) -m 644 build/bytecrowds.1 build/ydoc.1 "$(TO)$(MANDIR)/man1"
+
+uninstall: ## take away what install put there, with the same PREFIX, LIBDIR, DESTDIR
+	@rm -f $(addprefix "$(TO)$(BINDIR)"/,bytecrowds ydoc) $(addprefix "$(TO)$(MANDIR)"/man1/,bytecrowds.1 ydoc.1) \
+	    $(addprefix "$(TO)$(LIBDIR)"/,libyata.a libyata.so $(YATA_SONAME) $(YATA_SO) pkgconfig/yata.pc) \
+	    "$(TO)$(INCLUDEDIR)/yata/y.h"
+	@rmdir "$(TO)$(INCLUDEDIR)/yata" 2>/dev/null || true
+
 web: $(WEB_OUT) ## bundle the web page only
 
 # --- C tests: one program for each folder, tests/<folder>/*.c, plus replayed fuzz corpora ----------
@@ -127,9 +192,11 @@ $(B)/fuzz-%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(MODE)),,$(B)/tests/fuzz/re
 $(B)/y-oracle $(B)/net-oracle: $(B)/%-oracle: $(B)/tests/%/oracle/driver.o
 $(B)/y-updates-oracle: $(B)/tests/y/oracle/updates_driver.o
 $(B)/y-undo-oracle: $(B)/tests/y/oracle/undo_driver.o
-$(B)/y-oracle $(B)/y-updates-oracle $(B)/y-undo-oracle: $(LIBS_y)
+$(B)/y-format-oracle: $(B)/tests/y/oracle/format_driver.o
+$(B)/y-types-oracle: $(B)/tests/y/oracle/types_driver.o
+$(B)/y-oracle $(B)/y-updates-oracle $(B)/y-format-oracle $(B)/y-types-oracle $(B)/y-undo-oracle: $(LIBS_y)
 $(B)/net-oracle: $(LIBS_net)
-$(B)/y-oracle $(B)/y-updates-oracle $(B)/y-undo-oracle $(B)/net-oracle:
+$(B)/y-oracle $(B)/y-updates-oracle $(B)/y-format-oracle $(B)/y-types-oracle $(B)/y-undo-oracle $(B)/net-oracle:
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ $(if $(findstring net,$@),$(PKG_LIBS)) -o $@
 

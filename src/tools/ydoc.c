@@ -19,6 +19,7 @@ static const char help[] =
     "ydoc reads updates of Yjs documents.\n"
     "\n"
     "  ydoc text [--root NAME] FILE    the text of a root type\n"
+    "  ydoc json FILE                  all root types, as JSON\n"
     "  ydoc state FILE                 the document's whole state, as one update\n"
     "  ydoc state-vector FILE          the state vector of the updates: what of each client is "
     "there\n"
@@ -250,6 +251,16 @@ static void run_text(const struct input *in)
     ydoc_free(doc);
 }
 
+static void run_json(const struct input *in)
+{
+    struct ybuf out = {0};
+    struct ydoc *doc = document(in);
+    check(ydoc_json(doc, &out));
+    check(ybuf_append(&out, "\n", 1));
+    put_buf(&out);
+    ydoc_free(doc);
+}
+
 static void run_state(const struct input *in)
 {
     struct ybuf out = {0};
@@ -339,13 +350,10 @@ static const struct command {
     void (*run)(const struct input *in);
     bool many, sv;
 } commands[] = {
-    {"text", run_text, false, false},
-    {"state", run_state, false, false},
-    {"state-vector", run_state_vector, false, false},
-    {"diff", run_diff, false, true},
-    {"merge", run_merge, true, false},
-    {"convert", run_convert, false, false},
-    {"inspect", run_inspect, false, false},
+    {"text", run_text, false, false},       {"json", run_json, false, false},
+    {"state", run_state, false, false},     {"state-vector", run_state_vector, false, false},
+    {"diff", run_diff, false, true},        {"merge", run_merge, true, false},
+    {"convert", run_convert, false, false}, {"inspect", run_inspect, false, false},
     {"verify", run_verify, false, false},
 };
 

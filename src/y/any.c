@@ -107,16 +107,13 @@ static int put(struct ybuf *out, const char *s)
     return ybuf_append(out, s, strlen(s));
 }
 
-/* ECMA-262 QuoteJSONString, of well-formed UTF-8. */
-static int put_string(struct ybuf *out, const uint8_t *s, size_t len)
+int y_json_escape(const uint8_t *s, size_t len, struct ybuf *out)
 {
     static const char hex[] = "0123456789abcdef", named[] = "btn.fr"; /* U+0008 on */
-    if (y_buf_reserve(out, 2) || ybuf_append(out, "\"", 1))
-        return Y_ERR_NOMEM;
     for (size_t i = 0, from = 0; i <= len; i++) {
         if (i < len && s[i] >= ' ' && s[i] != '"' && s[i] != '\\')
             continue;
-        if (ybuf_append(out, s + from, i - from))
+        if (i > from && ybuf_append(out, s + from, i - from))
             return Y_ERR_NOMEM;
         if (i == len)
             break;
@@ -134,6 +131,13 @@ static int put_string(struct ybuf *out, const uint8_t *s, size_t len)
         if (ybuf_append(out, escape, n))
             return Y_ERR_NOMEM;
     }
+    return Y_OK;
+}
+
+int y_json_string(const uint8_t *s, size_t len, struct ybuf *out)
+{
+    if (y_buf_reserve(out, len + 2) || ybuf_append(out, "\"", 1) || y_json_escape(s, len, out))
+        return Y_ERR_NOMEM;
     return ybuf_append(out, "\"", 1);
 }
 
@@ -186,7 +190,7 @@ static int put_integer(struct ybuf *out, uint64_t n, bool negative)
     return ybuf_append(out, text + at, sizeof(text) - at);
 }
 
-static int put_byte_object(struct ybuf *out, const uint8_t *p, size_t len)
+int y_json_bytes(const uint8_t *p, size_t len, struct ybuf *out)
 {
     int error = put(out, "{");
     for (size_t i = 0; i < len && !error; i++) {
@@ -222,10 +226,10 @@ static int put_scalar(struct to_json *j, uint8_t kind)
         return put_integer(j->out, bits >> 63 ? 0 - bits : bits, bits >> 63);
     case 119:
         p = y_read_bytes(&j->r, &len);
-        return put_string(j->out, p, len);
+        return y_json_string(p, len, j->out);
     default:
         p = y_read_bytes(&j->r, &len);
-        return put_byte_object(j->out, p, len);
+        return y_json_bytes(p, len, j->out);
     }
 }
 
@@ -269,7 +273,7 @@ static int begin_value(struct to_json *j, struct level *l, bool *skip)
         j->r.p++;
         return Y_OK;
     }
-    int error = put_string(j->out, name, len);
+    int error = y_json_string(name, len, j->out);
     return error ? error : put(j->out, ":");
 }
 

@@ -30,6 +30,12 @@
 /* Moves behind one value, checking all of it. Sticky like every read; the error, or Y_OK. */
 int y_any_skip(struct y_reader *r);
 
+/* Appends a string of well-formed UTF-8 as JSON.stringify writes it, without quotes around it and with
+ * them; bytes as it writes a Uint8Array. Y_OK or Y_ERR_NOMEM, after which some of it may be there. */
+int y_json_escape(const uint8_t *s, size_t len, struct ybuf *out);
+int y_json_string(const uint8_t *s, size_t len, struct ybuf *out);
+int y_json_bytes(const uint8_t *p, size_t len, struct ybuf *out);
+
 /* Appends a number as JavaScript writes it in JSON / as writeAny writes it. Y_OK or Y_ERR_NOMEM. */
 int y_number_to_json(double v, struct ybuf *out);
 int y_number_to_any(double v, struct ybuf *out);

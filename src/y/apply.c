@@ -6,6 +6,8 @@
  */
 #include "y/y_int.h"
 
+#include <stdlib.h>
+
 /* The structs of one client in an update. */
 struct section {
     struct y_reader r;
@@ -38,7 +40,8 @@ static int section_add(struct sections *all, struct section s)
 }
 
 /* Reads the whole update once, believing nothing; where its sections and its delete set begin. */
-static int scan(const void *update, size_t len, struct sections *all, struct y_reader *deletes)
+static int scan(const void *update, size_t len, struct sections *all, struct y_reader *deletes,
+                uint64_t *delete_count)
 {
     struct y_dec d;
     struct y_struct s;
@@ -58,11 +61,12 @@ static int scan(const void *update, size_t len, struct sections *all, struct y_r
     for (uint64_t n = y_dec_ds_clients(&d); n && !d.r.error; n--) {
         uint64_t client, ranges, clock, l;
         y_dec_ds_client(&d, &client, &ranges);
+        *delete_count += ranges;
         for (; ranges && !d.r.error; ranges--)
             y_dec_ds_range(&d, &clock, &l);
     }
     int bad = y_dec_end(&d);
-    return bad ? bad : error;
+    return error ? error : bad;
 }
 
 /* What is left of a section waits; d stands before its next struct. */
@@ -167,8 +171,22 @@ static int run_sections(struct ydoc *doc, struct y_dec *d, struct sections *all)
     return error;
 }
 
-static int run_deletes(struct ydoc *doc, struct y_dec *d)
+struct deletion {
+    uint32_t rank, client, clock, end; /* rank: of the client in this update */
+};
+
+static int by_rank_and_clock(const void *a, const void *b)
 {
+    const struct deletion *x = a, *y = b;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    return (x->clock > y->clock) - (x->clock < y->clock);
+}
+
+static int read_deletes(struct ydoc *doc, struct y_dec *d, struct deletion *list, size_t *count)
+{
+    size_t count_here = 0;
+    uint32_t rank = 0;
     int error = Y_OK;
     for (uint64_t n = y_dec_ds_clients(d); n && !error; n--) {
         uint64_t id, ranges, clock, len;
@@ -179,10 +197,42 @@ static int run_deletes(struct ydoc *doc, struct y_dec *d)
         error = y_client_of(doc, id, &client);
         for (; ranges && !error; ranges--) {
             y_dec_ds_range(d, &clock, &len);
-            if (len)
-                error = y_wait_delete(doc, client, (uint32_t)clock, (uint32_t)len);
+            if (!len)
+                continue;
+            if (!doc->clients[client].section)
+                doc->clients[client].section = ++rank;
+            list[count_here++] = (struct deletion){doc->clients[client].section, client,
+                                                   (uint32_t)clock, (uint32_t)(clock + len)};
         }
     }
+    for (size_t i = 0; i < count_here; i++)
+        doc->clients[list[i].client].section = 0;
+    *count = count_here;
+    return error;
+}
+
+/* Client by client as they come, in ascending order and each clock once, so that they cost what they say,
+ * in whatever order and however often they say it. `n`: how many there are at most. */
+static int run_deletes(struct ydoc *doc, struct y_dec *d, uint64_t n)
+{
+    struct deletion few[8], *list = few;
+    size_t count;
+    bool sorted = true;
+    if (n > sizeof(few) / sizeof(*few) && !(list = y_realloc(NULL, n * sizeof(*list))))
+        return Y_ERR_NOMEM;
+    int error = read_deletes(doc, d, list, &count);
+    for (size_t i = 1; i < count && sorted && !error; i++)
+        sorted = by_rank_and_clock(&list[i - 1], &list[i]) <= 0;
+    if (!sorted)
+        qsort(list, count, sizeof(*list), by_rank_and_clock);
+    for (size_t i = 0, k; i < count && !error; i = k) {
+        struct deletion all = list[i];
+        for (k = i + 1; k < count && list[k].client == all.client && list[k].clock <= all.end; k++)
+            all.end = list[k].end > all.end ? list[k].end : all.end;
+        error = y_wait_delete(doc, all.client, all.clock, all.end - all.clock);
+    }
+    if (list != few)
+        y_mem_free(list);
     return error;
 }
 
@@ -190,21 +240,22 @@ static int apply(struct ydoc *doc, const void *update, size_t len)
 {
     struct sections all;
     struct y_reader deletes;
+    uint64_t delete_count = 0;
     all.list = all.few;
     all.count = 0;
     all.cap = sizeof(all.few) / sizeof(*all.few);
-    int error = scan(update, len, &all, &deletes);
+    int error = scan(update, len, &all, &deletes, &delete_count);
     if (!error)
         error = y_begin(doc, NULL, false);
     if (!error) {
         struct y_dec d;
         y_dec_init(&d, update, len, Y_V1);
         error = run_sections(doc, &d, &all);
-        if (!error && (doc->work || doc->waiting_deletes))
+        if (!error && doc->work)
             error = y_wait_drain(doc);
         d.r = deletes;
         if (!error)
-            error = run_deletes(doc, &d);
+            error = run_deletes(doc, &d, delete_count);
         y_dec_end(&d);
         error = y_end(doc, error);
     }
@@ -219,7 +270,7 @@ int ydoc_apply(struct ydoc *doc, const void *update, size_t len, struct y_applie
     size_t waiting = doc->waiting_bytes;
     int error = Y_OK;
     bool quick = false;
-    if (!doc->depth && !doc->observed)
+    if (!doc->depth && !doc->observed && !doc->work)
         quick = y_quick_apply(doc, p, p + len, &error);
     if (!quick)
         error = apply(doc, update, len);

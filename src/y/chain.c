@@ -10,12 +10,17 @@
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-static uint32_t hash_of(const uint8_t *s, size_t len)
+static uint32_t hash_of(const struct ydoc *doc, const uint8_t *s, size_t len)
 {
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ s[i]) * 16777619u;
-    return h ^ h >> 15;
+    uint64_t h = len * UINT64_C(0x9e3779b97f4a7c15), n;
+    for (; len >= 8; s += 8, len -= 8) {
+        memcpy(&n, s, 8);
+        h = (uint64_t)y_mix(doc, h ^ n) << 32 | y_mix(doc, h + n + 1);
+    }
+    n = 0;
+    if (len)
+        memcpy(&n, s, len);
+    return y_mix(doc, h ^ n);
 }
 
 static uint32_t name_slot(const struct ydoc *doc, const uint8_t *s, size_t len, uint32_t hash)
@@ -33,7 +38,7 @@ uint32_t y_name_find(const struct ydoc *doc, const void *s, size_t len)
 {
     if (!doc->name_table_cap)
         return 0;
-    return doc->name_table[name_slot(doc, s, len, hash_of(s, len))];
+    return doc->name_table[name_slot(doc, s, len, hash_of(doc, s, len))];
 }
 
 static int names_grow(struct ydoc *doc)
@@ -65,6 +70,8 @@ static int names_grow(struct ydoc *doc)
 int y_name_of(struct ydoc *doc, const void *s, size_t len, uint32_t *name)
 {
     uint32_t known = y_name_find(doc, s, len);
+    if (len >= UINT32_MAX)
+        return Y_ERR_RANGE;
     if (!known) {
         if (names_grow(doc) < 0)
             return Y_ERR_NOMEM;
@@ -75,7 +82,7 @@ int y_name_of(struct ydoc *doc, const void *s, size_t len, uint32_t *name)
             memcpy(copy, s, len);
         copy[len] = 0;
         known = ++doc->name_count;
-        uint32_t hash = hash_of(copy, len);
+        uint32_t hash = hash_of(doc, copy, len);
         doc->names[known] = (struct y_name){copy, (uint32_t)len, hash};
         doc->name_table[name_slot(doc, copy, len, hash)] = known;
         doc->extra += len + sizeof(struct y_name) + 16;
@@ -115,15 +122,14 @@ static void seq_free(struct ydoc *doc, uint32_t s)
     doc->free_seq = s;
 }
 
-static uint32_t entry_hash(uint32_t type, uint32_t key)
+static uint32_t entry_hash(const struct ydoc *doc, uint32_t type, uint32_t key)
 {
-    uint32_t h = type * 0x9e3779b1u ^ key * 0x85ebca77u;
-    return h ^ h >> 16;
+    return y_mix(doc, (uint64_t)type << 32 | key);
 }
 
 static uint32_t entry_slot(const struct ydoc *doc, uint32_t type, uint32_t key)
 {
-    uint32_t mask = doc->seq_table_cap - 1, i = entry_hash(type, key) & mask;
+    uint32_t mask = doc->seq_table_cap - 1, i = entry_hash(doc, type, key) & mask;
     for (; doc->seq_table[i]; i = (i + 1) & mask) {
         const struct y_seq *s = &doc->seqs[doc->seq_table[i]];
         if (s->type == type && s->key == key)
@@ -166,6 +172,7 @@ int y_entry_of(struct ydoc *doc, struct y_type *t, uint32_t name, uint32_t *seq)
             return Y_ERR_NOMEM;
         doc->seq_table[entry_slot(doc, t->index, name)] = s;
         doc->seq_table_used++;
+        doc->entries_made = true;
         if (t->last_entry)
             doc->seqs[t->last_entry].next = s;
         else
@@ -183,7 +190,7 @@ static void entry_forget(struct ydoc *doc, uint32_t seq)
     uint32_t hole = entry_slot(doc, doc->seqs[seq].type, doc->seqs[seq].key);
     for (uint32_t i = (hole + 1) & mask; doc->seq_table[i]; i = (i + 1) & mask) {
         const struct y_seq *s = &doc->seqs[doc->seq_table[i]];
-        uint32_t home = entry_hash(s->type, s->key) & mask;
+        uint32_t home = entry_hash(doc, s->type, s->key) & mask;
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             doc->seq_table[hole] = doc->seq_table[i];
             hole = i;
@@ -263,8 +270,9 @@ int y_root_of(struct ydoc *doc, const void *name, size_t len, struct y_type **re
     struct y_type *t = y_root_find(doc, name, len);
     uint32_t id, seq;
     if (!t) {
-        if (y_name_of(doc, name, len, &id) < 0)
-            return Y_ERR_NOMEM;
+        int error = y_name_of(doc, name, len, &id);
+        if (error)
+            return error;
         t = y_type_new(doc, Y_REF_NONE);
         if (!t)
             return Y_ERR_NOMEM;
@@ -277,6 +285,72 @@ int y_root_of(struct ydoc *doc, const void *name, size_t len, struct y_type **re
     }
     *result = t;
     return Y_OK;
+}
+
+/* --- taking back ------------------------------------------------------------------------------ */
+
+/* A key's chain that is empty never had a value. */
+static void forget_empty(struct ydoc *doc, struct y_type *t)
+{
+    uint32_t *link = &t->first_entry;
+    t->last_entry = 0;
+    while (*link) {
+        uint32_t e = *link;
+        if (doc->seqs[e].first) {
+            t->last_entry = e;
+            link = &doc->seqs[e].next;
+            continue;
+        }
+        *link = doc->seqs[e].next;
+        entry_forget(doc, e);
+        seq_free(doc, e);
+    }
+}
+
+/* Of the names that came since, those of roots that stay must stay. */
+static uint32_t forget_roots(struct ydoc *doc, uint32_t last_root, uint32_t names)
+{
+    uint32_t *link = last_root ? &doc->seqs[last_root].next : &doc->roots.first_entry;
+    doc->roots.last_entry = last_root;
+    while (*link) {
+        uint32_t e = *link;
+        struct y_type *t = doc->types[doc->seqs[e].first];
+        if (t->held) {
+            names = t->name > names ? t->name : names;
+            doc->roots.last_entry = e;
+            link = &doc->seqs[e].next;
+            continue;
+        }
+        *link = doc->seqs[e].next;
+        entry_forget(doc, e);
+        seq_free(doc, e);
+        y_type_free(doc, t);
+    }
+    return names;
+}
+
+void y_chains_rollback(struct ydoc *doc, uint32_t last_root, uint32_t names)
+{
+    if (doc->entries_made) {
+        for (uint32_t i = 1; i <= doc->seq_count; i++) {
+            const struct y_seq *s = &doc->seqs[i];
+            if (s->type && s->key && !s->first)
+                forget_empty(doc, doc->types[s->type]);
+        }
+        names = forget_roots(doc, last_root, names);
+    }
+    if (doc->name_count <= names)
+        return;
+    for (uint32_t i = names + 1; i <= doc->name_count; i++) {
+        doc->extra -= doc->names[i].len + sizeof(struct y_name) + 16;
+        y_mem_free(doc->names[i].s);
+    }
+    doc->name_count = names;
+    memset(doc->name_table, 0, doc->name_table_cap * sizeof(*doc->name_table));
+    for (uint32_t i = 1; i <= names; i++) {
+        const struct y_name *n = &doc->names[i];
+        doc->name_table[name_slot(doc, n->s, n->len, n->hash)] = i;
+    }
 }
 
 void y_chains_free(struct ydoc *doc)

@@ -9,6 +9,10 @@ struct ydoc *ydoc_new(const struct ydoc_opts *opts)
     if (!doc)
         return NULL;
     *doc = (struct ydoc){0};
+    /* Where things are differs from process to process and from document to document. */
+    doc->seed = ((uint64_t)(uintptr_t)doc ^ (uint64_t)(uintptr_t)&ydoc_new << 20 ^
+                 (uint64_t)(uintptr_t)&opts << 36) *
+                UINT64_C(0xd6e8feb86659fd93);
     if (opts)
         doc->opts = *opts;
     if (!doc->opts.client_id)
@@ -41,7 +45,9 @@ void ydoc_free(struct ydoc *doc)
     y_mem_free(doc->clients);
     y_mem_free(doc->client_table);
     y_mem_free(doc->order);
+    y_mem_free(doc->late_popped);
     y_mem_free(doc->pool);
+    y_mem_free(doc->same);
     y_txns_free(doc);
     y_hooks_free(doc);
     y_redone_free(doc);
@@ -117,9 +123,6 @@ static const char *check_client(const struct ydoc *doc, const struct y_client *c
             clock = y_end_of(it);
         }
     }
-    for (uint32_t k = 1; k < c->heap_count; k++)
-        if (c->heap[(k - 1) / 2]->clock > c->heap[k]->clock)
-            return "a heap is not in order";
     return clock == c->state ? NULL : "a client's state is not the end of its structs";
 }
 
@@ -142,21 +145,74 @@ static const char *check_chain(const struct ydoc *doc, const struct y_seq *s)
 static const char *check_type(const struct ydoc *doc, const struct y_type *t)
 {
     const char *wrong = check_chain(doc, &doc->seqs[t->list]);
-    for (uint32_t e = t->first_entry; e && !wrong; e = doc->seqs[e].next)
-        wrong = doc->seqs[e].type != t->index ? "an entry of another type"
-                                              : check_chain(doc, &doc->seqs[e]);
-    return wrong;
+    uint32_t last = 0;
+    for (uint32_t e = t->first_entry; e && !wrong; e = doc->seqs[e].next) {
+        if (doc->seqs[e].type != t->index || y_entry_find(doc, t, doc->seqs[e].key) != e)
+            wrong = "an entry of another type, or not found";
+        else
+            wrong = check_chain(doc, &doc->seqs[e]);
+        last = e;
+    }
+    return wrong ? wrong : last == t->last_entry ? NULL : "the last entry is another";
+}
+
+/* Every byte of the pool is somebody's, reserved, or garbage. */
+static const char *check_pool(const struct ydoc *doc)
+{
+    size_t used = doc->garbage;
+    for (uint32_t k = 0; k < doc->client_count; k++) {
+        const struct y_client *c = &doc->clients[k];
+        for (uint32_t b = 0; b < c->block_count; b++) {
+            for (uint32_t i = 0; i < c->blocks[b].n; i++) {
+                const struct y_item *it = y_item(doc, c->blocks[b].e[i].item);
+                if (it->room && (UINT64_C(1) << it->room) < it->bytes)
+                    return "content beyond its room";
+                if (it->kind != Y_TYPE)
+                    used += it->room ? (size_t)1 << it->room : it->bytes;
+            }
+        }
+    }
+    return used == doc->pool_len ? NULL : "the pool has bytes that are nobody's";
+}
+
+static const char *check_clients(const struct ydoc *doc)
+{
+    for (uint32_t i = 0; i < doc->client_count; i++)
+        if (y_client_find(doc, doc->clients[i].id) != i)
+            return "a client is not found";
+    for (uint32_t i = 1; i < doc->order_count; i++)
+        if (doc->clients[doc->order[i - 1]].id <= doc->clients[doc->order[i]].id)
+            return "clients are not in order";
+    return NULL;
+}
+
+/* Names, keys and roots are found. */
+static const char *check_names(const struct ydoc *doc)
+{
+    for (uint32_t i = 1; i <= doc->name_count; i++)
+        if (y_name_find(doc, doc->names[i].s, doc->names[i].len) != i)
+            return "a name is not found";
+    uint32_t last = 0;
+    for (uint32_t e = doc->roots.first_entry; e; e = doc->seqs[e].next) {
+        if (y_entry_find(doc, &doc->roots, doc->seqs[e].key) != e ||
+            doc->types[doc->seqs[e].first]->name != doc->seqs[e].key)
+            return "a root is not found";
+        last = e;
+    }
+    return last == doc->roots.last_entry ? NULL : "the last root is another";
 }
 
 const char *ydoc_check(const struct ydoc *doc)
 {
-    const char *wrong = NULL;
+    const char *wrong = check_clients(doc);
     for (uint32_t i = 0; i < doc->client_count && !wrong; i++)
         wrong = check_client(doc, &doc->clients[i]);
     for (uint32_t i = 1; i <= doc->type_count && !wrong; i++)
         if (!((uintptr_t)doc->types[i] & 1))
             wrong = check_type(doc, doc->types[i]);
-    if (!wrong && doc->garbage > doc->pool_len)
-        wrong = "more garbage than content";
-    return wrong;
+    if (!wrong)
+        wrong = check_names(doc);
+    if (!wrong)
+        wrong = check_pool(doc);
+    return wrong ? wrong : y_wait_check(doc);
 }

@@ -15,7 +15,8 @@
 
 bool y_by_bytes(const struct y_type *t)
 {
-    return t->doc->opts.utf8_offsets && (t->ref == Y_REF_TEXT || t->ref == Y_REF_XML_TEXT);
+    return t->doc->opts.utf8_offsets &&
+           (t->ref == Y_REF_TEXT || t->ref == Y_REF_XML_TEXT || t->ref == Y_REF_NONE);
 }
 
 y_handle y_locate(struct ydoc *doc, struct y_seq *s, uint64_t pos, bool by_bytes, uint32_t *units,
@@ -135,6 +136,10 @@ int y_insert_item(struct ydoc *doc, uint32_t seq, struct y_spot *at, uint8_t kin
         return error;
     }
     error = y_link(doc, h, type);
+    if (!error && kind == Y_DOC && y_subdocs_wanted(doc))
+        error = y_subdoc_added(doc, it, h, true);
+    if (error)
+        return error;
     struct y_seq *s = &doc->seqs[seq];
     s->cursor = h;
     s->cursor_units = at->units;
@@ -142,7 +147,7 @@ int y_insert_item(struct ydoc *doc, uint32_t seq, struct y_spot *at, uint8_t kin
     at->left = h;
     at->units += y_units(it);
     at->bytes += y_visible_bytes(it);
-    return error;
+    return Y_OK;
 }
 
 bool y_extends(const struct ydoc *doc, y_handle lh, y_handle rh)
@@ -184,6 +189,9 @@ int y_insert_string(struct ydoc *doc, uint32_t seq, struct y_spot *at, const voi
     at->units += units;
     at->bytes += (uint32_t)len;
     doc->txn->touched = true;
+    doc->txn->steps++;
+    if (c->heap_count || c->waiters || c->late_count)
+        y_wait_look(doc, left->client);
     return Y_OK;
 }
 
@@ -233,10 +241,10 @@ struct y_value y_item_value(const struct ydoc *doc, const struct y_item *it, uin
     case Y_BINARY:
         return (struct y_value){.kind = Y_VALUE_BINARY, .bytes = {p, it->bytes}};
     case Y_STRING: {
-        bool inside = false;
-        size_t from = y_utf16_offset(p, it->bytes, at, &inside);
-        size_t to = y_utf16_offset(p, it->bytes, at + 1, &inside);
-        if (inside || from == to) /* half of a pair */
+        bool second = false, first = false;
+        size_t from = y_utf16_offset(p, it->bytes, at, &second);
+        size_t to = y_utf16_offset(p, it->bytes, at + 1, &first);
+        if (first || second) /* half of a pair */
             return (struct y_value){.kind = Y_VALUE_STRING,
                                     .bytes = {(const uint8_t *)"\xef\xbf\xbd", 3}};
         return (struct y_value){.kind = Y_VALUE_STRING, .bytes = {p + from, to - from}};
@@ -396,6 +404,27 @@ int y_list_delete(struct y_type *t, uint64_t pos, uint64_t len)
     return y_end(doc, error);
 }
 
+/* Value `at` of an item that holds many, of which one is found behind another: goes on from the one that
+ * was asked for last, if that was before it. */
+static struct y_value value_at(struct ydoc *doc, y_handle h, uint32_t at)
+{
+    const struct y_item *it = y_item(doc, h);
+    struct y_last_value last = doc->last_value;
+    struct y_value v = {.kind = Y_VALUE_NONE};
+    if (it->kind != Y_ANY && it->kind != Y_JSON)
+        return y_item_value(doc, it, at);
+    if (last.item != h || last.epoch != doc->epoch || last.at > at)
+        last = (struct y_last_value){.item = h, .epoch = doc->epoch};
+    uint32_t offset = last.offset;
+    for (;; last.at++) {
+        last.offset = offset;
+        if (!y_value_next(doc, it, &offset, &v) || last.at == at)
+            break;
+    }
+    doc->last_value = last;
+    return v;
+}
+
 struct y_value y_list_get(const struct y_type *t, uint64_t pos)
 {
     struct ydoc *doc = t->doc;
@@ -407,22 +436,67 @@ struct y_value y_list_get(const struct y_type *t, uint64_t pos)
     s->cursor = h;
     s->cursor_units = units;
     s->cursor_bytes = bytes;
-    return y_item_value(doc, y_item(doc, h), (uint32_t)pos - units);
+    return value_at(doc, h, (uint32_t)pos - units);
+}
+
+/* One half of a pair of string `p`; a whole character else. Where it is goes on by bytes, and inside a
+ * character of four for its second half. */
+static struct y_value next_unit(const uint8_t *p, uint32_t bytes, uint32_t *at)
+{
+    struct y_slice s = {p + *at, 1};
+    if (p[*at] >= 0xf0 || (p[*at] & 0xc0) == 0x80) {
+        *at += p[*at] >= 0xf0 ? 1 : 3;
+        return (struct y_value){.kind = Y_VALUE_STRING,
+                                .bytes = {(const uint8_t *)"\xef\xbf\xbd", 3}};
+    }
+    while (*at + s.n < bytes && (s.p[s.n] & 0xc0) == 0x80)
+        s.n++;
+    *at += (uint32_t)s.n;
+    return (struct y_value){.kind = Y_VALUE_STRING, .bytes = s};
+}
+
+bool y_value_next(const struct ydoc *doc, const struct y_item *it, uint32_t *at, struct y_value *v)
+{
+    if (it->kind != Y_ANY && it->kind != Y_JSON && it->kind != Y_STRING) {
+        if (*at || !y_countable(it->kind))
+            return false;
+        *v = y_item_value(doc, it, (*at)++);
+        return true;
+    }
+    const uint8_t *p = y_content(doc, it);
+    if (*at >= it->bytes)
+        return false;
+    if (it->kind == Y_STRING) {
+        *v = next_unit(p, it->bytes, at);
+        return true;
+    }
+    struct y_reader r = y_reader_of(p + *at, it->bytes - *at);
+    size_t n;
+    if (it->kind == Y_ANY) {
+        y_any_skip(&r);
+        *v = (struct y_value){.kind = Y_VALUE_ANY, .bytes = {p + *at, (size_t)(r.p - p) - *at}};
+    } else {
+        const uint8_t *text = y_read_bytes(&r, &n);
+        *v = (struct y_value){.kind = Y_VALUE_JSON, .bytes = {text, n}};
+    }
+    *at = (uint32_t)(r.p - p);
+    return true;
 }
 
 struct y_value y_list_next(const struct y_type *t, struct y_walk *walk)
 {
     const struct ydoc *doc = t->doc;
+    struct y_value v = {.kind = Y_VALUE_NONE};
     y_handle h = walk->item ? walk->item : doc->seqs[t->list].first;
     if (walk->item == UINT32_MAX)
         h = 0;
-    while (h && walk->at >= y_units(y_item(doc, h))) {
+    while (h && ((y_item(doc, h)->flags & Y_DEAD) ||
+                 !y_value_next(doc, y_item(doc, h), &walk->at, &v))) {
         h = y_item(doc, h)->right;
         walk->at = 0;
     }
     walk->item = h ? h : UINT32_MAX;
-    return h ? y_item_value(doc, y_item(doc, h), walk->at++)
-             : (struct y_value){.kind = Y_VALUE_NONE};
+    return v;
 }
 
 /* --- maps ------------------------------------------------------------------------------------- */
@@ -549,6 +623,7 @@ int ydoc_root(struct ydoc *doc, const char *name, enum y_type_ref ref, struct y_
     } else if (ref != Y_REF_NONE && t->ref != (uint8_t)ref) {
         return Y_ERR_TYPE;
     }
+    t->held = true;
     *type = t;
     return Y_OK;
 }
@@ -557,7 +632,11 @@ struct y_type *ydoc_next_root(const struct ydoc *doc, const struct y_type *after
 {
     uint32_t e = after ? y_entry_find(doc, &doc->roots, after->name) : 0;
     e = after ? doc->seqs[e].next : doc->roots.first_entry;
-    return e ? doc->types[doc->seqs[e].first] : NULL;
+    if (!e)
+        return NULL;
+    struct y_type *t = doc->types[doc->seqs[e].first];
+    t->held = true;
+    return t;
 }
 
 enum y_type_ref y_type_ref(const struct y_type *t)
@@ -578,7 +657,10 @@ struct y_slice y_type_name(const struct y_type *t)
 
 struct y_type *y_type_parent(const struct y_type *t)
 {
-    return t->item ? y_seq_type(t->doc, y_item(t->doc, t->item)->seq) : NULL;
+    struct y_type *up = t->item ? y_seq_type(t->doc, y_item(t->doc, t->item)->seq) : NULL;
+    if (up)
+        up->held = true;
+    return up;
 }
 
 uint64_t y_type_length(const struct y_type *t)

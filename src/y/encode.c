@@ -13,7 +13,7 @@ void y_struct_of(const struct ydoc *doc, const struct y_item *it, struct y_struc
     s->parent_kind = Y_PARENT_COPIED;
     s->clock = it->clock;
     s->len = it->len;
-    s->data = (struct y_slice){doc->pool + it->off, it->bytes};
+    s->data = (struct y_slice){y_content(doc, it), it->bytes};
     if (it->kind == Y_GC)
         return;
     if (it->origin.client != Y_NOBODY) {
@@ -170,10 +170,10 @@ static int deleted_ranges(const struct ydoc *doc, const struct y_client *c, bool
                 return Y_ERR_NOMEM;
         }
     }
-    for (size_t i = 0; i < c->late.count && late; i++)
-        if (y_ranges_add(r, c->late.list[i].clock, c->late.list[i].len) < 0)
+    for (uint32_t i = 0; i < c->late_count && late; i++)
+        if (y_ranges_add(r, c->late[i].clock, c->late[i].len) < 0)
             return Y_ERR_NOMEM;
-    if (c->late.count && late)
+    if (c->late_count && late)
         y_ranges_sort(r);
     return Y_OK;
 }
@@ -334,28 +334,36 @@ int ydoc_encode_state_vector(const struct ydoc *const_doc, struct ybuf *out)
     return error;
 }
 
-/* What a transaction that ended did (yjs writeUpdateMessageFromTransaction). */
+/* What a transaction that ended did (yjs writeUpdateMessageFromTransaction): all that its clients have
+ * since then, also what observers brought in later transactions. */
 int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format format,
                          struct ybuf *out)
 {
     struct y_enc e;
     uint64_t sections = 0, deletes = 0;
+    size_t len = out->len;
     int error = y_clients_sorted(doc);
     if (error)
         return error;
     for (uint32_t i = 0; i < t->change_count; i++) {
-        sections += t->changes[i].before < t->changes[i].after;
+        sections += t->changes[i].before < doc->clients[t->changes[i].client].state;
         deletes += t->changes[i].deleted.count > 0;
     }
+    for (uint32_t i = 0; i < doc->client_count && doc->queue; i++)
+        sections += !y_change_of(doc, t, i) && y_txn_before(doc, t, i) < doc->clients[i].state;
     y_enc_init(&e, format);
+    if (format == Y_V1) { /* into the very buffer, which may have the room */
+        e.out = *out;
+        *out = (struct ybuf){0};
+    }
     y_enc_sections(&e, sections);
     for (uint32_t i = 0; i < doc->client_count && sections; i++) {
-        const struct y_change *ch = y_change_of(doc, t, doc->order[i]);
+        uint32_t client = doc->order[i], from = y_txn_before(doc, t, client);
         struct part p;
-        if (!ch || ch->before == ch->after)
+        if (from == doc->clients[client].state)
             continue;
-        plan_client(&doc->clients[ch->client], ch->before, false, &p);
-        put_client(doc, &e, &doc->clients[ch->client], &p);
+        plan_client(&doc->clients[client], from, false, &p);
+        put_client(doc, &e, &doc->clients[client], &p);
         sections--;
     }
     y_enc_ds_clients(&e, deletes);
@@ -366,5 +374,42 @@ int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format 
         put_ranges(&e, doc->clients[ch->client].id, &ch->deleted);
         deletes--;
     }
+    if (format == Y_V1 && e.error) {
+        *out = e.out;
+        out->len = len;
+        e.out = (struct ybuf){0};
+        error = e.error;
+        y_enc_release(&e);
+        return error;
+    }
     return y_enc_end(&e, out);
+}
+
+/* Merging and collecting only make it shorter. */
+int y_encode_room(struct ydoc *doc, const struct y_txn *t, struct ybuf *draft)
+{
+    size_t bound = 64;
+    bool simple = true;
+    int error = y_clients_sorted(doc);
+    for (uint32_t i = 0; i < t->change_count && !error; i++) {
+        const struct y_change *ch = &t->changes[i];
+        struct y_client *c = &doc->clients[ch->client];
+        struct y_struct s;
+        bound += 48 + 16 * ch->deleted.count;
+        if (ch->before == ch->after)
+            continue;
+        struct y_at at = y_find(c, ch->before);
+        do {
+            y_struct_of(doc, y_item(doc, y_at_entry(c, at)->item), &s);
+            bound += 88 + (s.kind == Y_GC || s.kind == Y_DELETED ? 0 : s.data.n);
+            bound += s.parent_kind == Y_PARENT_ROOT ? s.root.n : 0;
+            bound += s.kind != Y_GC && (s.info & Y_HAS_KEY) ? s.key.n : 0;
+            simple &= s.kind != Y_EMBED && s.kind != Y_FORMAT;
+        } while (y_at_next(c, &at));
+    }
+    if (!error && !simple) {
+        error = y_encode_transaction(doc, t, Y_V1, draft);
+        bound = bound > draft->len ? bound : draft->len;
+    }
+    return error ? error : y_buf_reserve(t->out, bound);
 }

@@ -48,7 +48,7 @@ static int take_content(struct ydoc *doc, struct y_item *it, const struct y_stru
     bool inside = false;
     switch (s->kind) {
     case Y_STRING: {
-        size_t from = n == s->len ? offset : y_utf16_offset(p, n, offset, &inside);
+        size_t from = n == s->len ? offset : y_utf16_offset_of(p, n, s->len, offset, &inside);
         if (!inside)
             return y_set_content(doc, it, p + from, n - from);
         int error = y_pool_room(doc, n);
@@ -89,6 +89,13 @@ static void clear_stamps(struct ydoc *doc)
     doc->stamp = 0;
 }
 
+uint32_t y_next_stamp(struct ydoc *doc)
+{
+    if (doc->stamp > UINT32_MAX / 2)
+        clear_stamps(doc);
+    return ++doc->stamp;
+}
+
 /* Walks the items between left and right that were there first: those that come before this one by
  * their client, or hang on one that does, stay to its left. Stamps stand for Yjs's two sets: an
  * item is in itemsBeforeOrigin if its stamp is of this scan, and in conflictingItems if it is the
@@ -97,9 +104,7 @@ static y_handle resolve(struct ydoc *doc, const struct y_item *it, y_handle left
                         y_handle o)
 {
     uint64_t own = doc->clients[it->client].id;
-    if (doc->stamp > UINT32_MAX / 2)
-        clear_stamps(doc);
-    uint32_t scan = ++doc->stamp, now = scan;
+    uint32_t scan = y_next_stamp(doc), now = scan;
     while (o && o != right) {
         struct y_item *other = y_item(doc, o);
         other->stamp = now;
@@ -146,11 +151,16 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
     struct y_item *it = y_item(doc, h);
     struct y_seq *s = &doc->seqs[it->seq];
     y_touch(doc, it->client);
+    int error = y_changed(doc, it->seq);
+    if (error) {
+        if (type)
+            y_type_free(doc, type);
+        y_drop_content(doc, it);
+        y_item_free(doc, h);
+        return error;
+    }
     if (it->kind == Y_DELETED)
         it->flags |= Y_DEAD;
-    int error = y_changed(doc, it->seq);
-    if (error)
-        return error;
     if (it->left) {
         struct y_item *left = y_item(doc, it->left);
         it->right = left->right;
@@ -181,9 +191,9 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
         if (error)
             return error;
     }
-    if (it->kind == Y_DELETED && y_note_deleted(doc, it) < 0) /* only now, as in Yjs */
-        return Y_ERR_NOMEM;
-    return delete_at_once(doc, h);
+    if (it->kind == Y_DELETED) /* only now: the order of clients in the delete set is Yjs's */
+        error = y_note_deleted(doc, it->client, it->clock, it->len);
+    return error ? error : delete_at_once(doc, h);
 }
 
 int y_place(struct ydoc *doc, y_handle h, y_handle left, y_handle right, struct y_type *type)
@@ -321,5 +331,8 @@ int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s)
         y_item_free(doc, h);
         return error;
     }
-    return y_place(doc, h, p.left, p.right, type);
+    error = y_place(doc, h, p.left, p.right, type);
+    return !error && s->kind == Y_DOC && y_subdocs_wanted(doc)
+               ? y_subdoc_added(doc, y_item(doc, h), h, false)
+               : error;
 }

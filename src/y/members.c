@@ -14,7 +14,7 @@ void y_members_release(struct y_members *m)
 }
 
 /* ECMA-262 array index: the decimal text of an integer up to 2^32 - 2. */
-static uint32_t array_index(const uint8_t *s, size_t len)
+uint32_t y_array_index(const uint8_t *s, size_t len)
 {
     uint64_t n = 0;
     if (len == 0 || len > 10 || (s[0] == '0' && len > 1))
@@ -38,7 +38,7 @@ struct y_member *y_members_add(struct y_members *m, size_t key, const uint8_t *n
         m->cap = cap;
     }
     struct y_member *it = &m->list[m->count++];
-    *it = (struct y_member){.key = key, .key_len = len, .index = array_index(name, len)};
+    *it = (struct y_member){.key = key, .key_len = len, .index = y_array_index(name, len)};
     return it;
 }
 

@@ -9,6 +9,9 @@
 
 #define Y_NO_INDEX UINT32_MAX
 
+/* ECMA-262 array index: the decimal text of an integer up to 2^32 - 2. Or Y_NO_INDEX. */
+uint32_t y_array_index(const uint8_t *s, size_t len);
+
 struct y_member {
     size_t key, key_len; /* offset in `base`, see y_members_close */
     size_t start, end;   /* what was written of it: offsets in the output */
@@ -22,6 +25,9 @@ struct y_members {
     size_t count, cap;
     struct ybuf copy; /* scratch of reordering */
 };
+
+/* The array index that a key is: canonical digits below 2^32 - 1. Y_NO_INDEX: none. */
+uint32_t y_array_index(const uint8_t *s, size_t len);
 
 void y_members_release(struct y_members *m);
 /* Begins a member; NULL when out of memory. */

@@ -9,6 +9,8 @@
  */
 #include "y/y_int.h"
 
+#include "y/any.h"
+
 #include <stdlib.h>
 
 struct y_observer {
@@ -33,6 +35,8 @@ static struct y_observer *add(struct y_type *t, struct y_observer o)
         last = &(*last)->next;
     *last = p;
     t->doc->observed++;
+    t->doc->observer_count++;
+    t->doc->deep_count += o.deep != NULL;
     return p;
 }
 
@@ -55,6 +59,7 @@ static void sweep(struct y_type *t)
         struct y_observer *o = *p;
         if (o->gone) {
             *p = o->next;
+            t->doc->gone_count--;
             y_mem_free(o);
         } else {
             p = &o->next;
@@ -68,7 +73,10 @@ void y_unobserve(struct y_observer *o)
         return;
     struct ydoc *doc = o->type->doc;
     o->gone = true;
+    doc->gone_count++;
     doc->observed--;
+    doc->observer_count--;
+    doc->deep_count -= o->deep != NULL;
     if (!doc->calling)
         sweep(o->type);
 }
@@ -79,6 +87,9 @@ void y_observers_free(struct y_type *t)
         struct y_observer *o = t->observers;
         t->observers = o->next;
         t->doc->observed -= !o->gone;
+        t->doc->observer_count -= !o->gone;
+        t->doc->deep_count -= !o->gone && o->deep;
+        t->doc->gone_count -= o->gone;
         y_mem_free(o);
     }
 }
@@ -176,8 +187,15 @@ static bool make_events(struct ydoc *doc, struct y_txn *t, struct calls *c)
                 (struct y_event){.doc = doc, .txn = t, .target = type, .current = type};
             type->mark = (uint32_t)++c->count;
         }
+        struct y_event *e = &c->events[type->mark - 1];
+        t->types[i].next = 0;
+        if (e->last)
+            t->types[e->last - 1].next = (uint32_t)i + 1;
+        else
+            e->first = (uint32_t)i + 1;
+        e->last = (uint32_t)i + 1;
         if (!doc->seqs[t->types[i].seq].key)
-            c->events[type->mark - 1].list_changed = true;
+            e->list_changed = true;
     }
     for (size_t i = 0; i < c->count; i++)
         c->events[i].target->mark = 0;
@@ -186,6 +204,10 @@ static bool make_events(struct ydoc *doc, struct y_txn *t, struct calls *c)
 
 static void call_direct(struct y_event *e)
 {
+    if (!alive(e->doc, e->target)) { /* an observer deleted it */
+        e->target = NULL;
+        return;
+    }
     for (struct y_observer *o = e->target->observers; o; o = o->next)
         if (o->fn && !o->gone)
             o->fn(e, o->udata);
@@ -241,12 +263,12 @@ static bool call_deep(struct ydoc *doc, struct calls *c)
 {
     uint32_t marks = 0;
     bool ok = true;
-    for (size_t i = 0; i < c->count && ok; i++)
+    for (size_t i = 0; i < c->count && ok && doc->deep_count; i++)
         for (struct y_type *t = c->events[i].target; t && ok; t = y_type_parent(t))
             if (has_deep(t)) {
-                if (!t->mark)
-                    t->mark = ++marks;
                 ok = add_pair(c, t, (uint32_t)i);
+                if (ok && !t->mark)
+                    t->mark = ++marks;
             }
     for (size_t i = 0; i < c->pair_count; i++)
         c->pairs[i].order = depth_below(c->events[c->pairs[i].event].target, c->pairs[i].type);
@@ -267,6 +289,13 @@ static bool call_deep(struct ydoc *doc, struct calls *c)
     return true;
 }
 
+static void sweep_all(struct ydoc *doc)
+{
+    for (uint32_t i = 1; i <= doc->type_count && doc->gone_count; i++)
+        if (!((uintptr_t)doc->types[i] & 1))
+            sweep(doc->types[i]);
+}
+
 static void call_observers(struct ydoc *doc, struct y_txn *t)
 {
     struct calls c = {0};
@@ -280,12 +309,9 @@ static void call_observers(struct ydoc *doc, struct y_txn *t)
     if (!call_deep(doc, &c))
         t->error = Y_ERR_NOMEM;
     doc->calling = false;
-    for (size_t i = 0; i < c.count; i++) {
-        for (struct y_type *p = c.events[i].target; p; p = y_type_parent(p))
-            if (p->observers)
-                sweep(p);
+    for (size_t i = 0; i < c.count; i++)
         y_event_release(&c.events[i]);
-    }
+    sweep_all(doc);
     y_mem_free(c.events);
     y_mem_free(c.pairs);
 }
@@ -294,7 +320,7 @@ void y_observers_call(struct ydoc *doc, struct y_txn *t)
 {
     const struct y_txn *outer = doc->observing;
     doc->observing = t;
-    if (doc->observed && t->type_count)
+    if (doc->observer_count && t->type_count)
         call_observers(doc, t);
     for (size_t i = 0; doc->hooks && i < doc->hooks->undo_count; i++)
         y_undo_after(doc->hooks->undos[i], t);
@@ -310,6 +336,112 @@ void y_observers_call(struct ydoc *doc, struct y_txn *t)
     }
     doc->observing = outer;
 }
+
+/* --- subdocuments ----------------------------------------------------------------------------- */
+
+static int note_subdoc(struct ydoc *doc, enum y_subdoc_change change, const struct y_value *v,
+                       y_handle h)
+{
+    struct y_txn *t = doc->txn;
+    struct y_subdoc s = {change, h, t->subdoc_bytes.len, v->bytes.n, v->options.n};
+    if (t->subdoc_count == t->subdoc_cap) {
+        size_t cap = t->subdoc_cap ? t->subdoc_cap * 2 : 4;
+        struct y_subdoc *p = y_realloc(t->subdocs, cap * sizeof(*p));
+        if (!p)
+            return Y_ERR_NOMEM;
+        t->subdocs = p;
+        t->subdoc_cap = cap;
+    }
+    if (ybuf_append(&t->subdoc_bytes, v->bytes.p, v->bytes.n) ||
+        ybuf_append(&t->subdoc_bytes, v->options.p, v->options.n))
+        return Y_ERR_NOMEM;
+    t->subdocs[t->subdoc_count++] = s;
+    return Y_OK;
+}
+
+/* Whether JavaScript takes a value for true. */
+static bool truthy(const uint8_t *p, size_t n)
+{
+    uint8_t kind = n ? *p : 126;
+    bool bits = false;
+    size_t zero = 1; /* a number's sign does not count, nor does that of an integer */
+    if (kind == 127 || kind == 126 || kind == 121)
+        return false;
+    if (kind == 125)
+        return n > 2 || (p[1] & 0x3f);
+    if (kind == 119)
+        return p[1] != 0;
+    if (kind != 124 && kind != 123 && kind != 122)
+        return true;
+    for (size_t i = zero; i < n; i++)
+        bits |= (i == zero && kind != 122 ? p[i] & 0x7f : p[i]) != 0;
+    if (kind == 122 || !bits)
+        return bits;
+    bool ones = (p[1] & 0x7f) == 0x7f && (kind == 124 ? p[2] & 0x80 : (p[2] & 0xf0) == 0xf0);
+    bool nan = p[2] & (kind == 124 ? 0x7f : 0x0f);
+    for (size_t i = 3; i < n; i++)
+        nan |= p[i] != 0;
+    return !(ones && nan);
+}
+
+/* yjs ContentDoc.js createDocFromOpts: what comes from elsewhere is loaded if its options say so. */
+static bool wants_load(struct y_slice options)
+{
+    struct y_reader r = y_reader_of(options.p, options.n);
+    bool load = false, automatic = false;
+    for (uint64_t n = y_read_u8(&r) == 118 ? y_read_varuint(&r) : 0; n; n--) {
+        size_t len;
+        const char *key = y_read_string(&r, &len);
+        const uint8_t *from = r.p;
+        y_any_skip(&r);
+        if (len == 10 && memcmp(key, "shouldLoad", 10) == 0)
+            load = truthy(from, (size_t)(r.p - from));
+        else if (len == 8 && memcmp(key, "autoLoad", 8) == 0)
+            automatic = truthy(from, (size_t)(r.p - from));
+    }
+    return load || automatic;
+}
+
+int y_subdoc_added(struct ydoc *doc, const struct y_item *it, y_handle h, bool own)
+{
+    struct y_value v = y_item_value(doc, it, 0);
+    int error = note_subdoc(doc, Y_SUBDOC_ADDED, &v, h);
+    if (!error && (own || wants_load(v.options)))
+        error = note_subdoc(doc, Y_SUBDOC_LOADED, &v, h);
+    return error;
+}
+
+int y_subdoc_deleted(struct ydoc *doc, const struct y_item *it)
+{
+    struct y_value v = y_item_value(doc, it, 0);
+    return y_txn_adds(doc, doc->txn, it) ? Y_OK : note_subdoc(doc, Y_SUBDOC_REMOVED, &v, 0);
+}
+
+void y_subdocs_settle(struct ydoc *doc, struct y_txn *t)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->subdoc_count; i++) {
+        const struct y_subdoc *s = &t->subdocs[i];
+        if (s->change != Y_SUBDOC_ADDED || !(y_item(doc, s->item)->flags & Y_DEAD))
+            t->subdocs[n++] = *s;
+    }
+    t->subdoc_count = n;
+}
+
+static void call_subdocs(struct ydoc *doc, const struct y_txn *t)
+{
+    for (int change = Y_SUBDOC_ADDED; change <= Y_SUBDOC_LOADED; change++)
+        for (size_t i = 0; i < t->subdoc_count && y_subdocs_wanted(doc); i++) {
+            const struct y_subdoc *s = &t->subdocs[i];
+            const uint8_t *p = t->subdoc_bytes.data + s->at;
+            if (s->change == (enum y_subdoc_change)change)
+                doc->hooks->subdoc(doc, s->change, (struct y_slice){p, s->guid},
+                                   (struct y_slice){p + s->guid, s->options},
+                                   doc->hooks->subdoc_udata);
+        }
+}
+
+/* --- listeners -------------------------------------------------------------------------------- */
 
 void y_listeners_call(struct ydoc *doc, struct y_txn *t)
 {
@@ -332,6 +464,7 @@ void y_listeners_call(struct ydoc *doc, struct y_txn *t)
                                           doc->hooks->update[format].udata);
         ybuf_release(&out);
     }
+    call_subdocs(doc, t);
     doc->observing = outer;
 }
 

@@ -103,7 +103,7 @@ static bool keystroke(struct ydoc *doc, const uint8_t *p, const uint8_t *end, in
     if (client == Y_NOBODY)
         return false;
     struct y_client *c = &doc->clients[client];
-    if (c->state != k.clock || !c->block_count || c->heap_count || c->waiters || c->late.count)
+    if (c->state != k.clock || !c->block_count || c->heap_count || c->waiters || c->late_count)
         return false;
     const struct y_block *b = &c->blocks[c->block_count - 1];
     struct y_item *last = y_item(doc, b->e[b->n - 1].item);
@@ -183,21 +183,31 @@ static bool shrink(struct ydoc *doc, struct y_client *c, struct y_at at, uint32_
     return true;
 }
 
+/* Whether a cut at unit `at` would be inside a surrogate pair. */
+static bool in_pair(const struct ydoc *doc, const struct y_item *it, uint32_t at)
+{
+    bool inside = false;
+    if (it->bytes != it->len)
+        y_utf16_offset_of(y_content(doc, it), it->bytes, it->len, at, &inside);
+    return inside;
+}
+
 /* Cuts [clock, clock + len) out of an item, which it is within; the item that is just that. 0: no
  * memory, and it is whole again. */
 static y_handle cut_out(struct ydoc *doc, struct y_client *c, y_handle h, uint32_t clock,
                         uint32_t len)
 {
     struct y_item *it = y_item(doc, h);
+    struct y_split m;
     uint32_t from = it->clock;
     if (y_items_reserve(doc, 2) < 0)
         return 0;
     it = y_item(doc, h);
-    if (clock + len < y_end_of(it) && !y_cut(doc, h, clock + len - from))
+    if (clock + len < y_end_of(it) && !y_cut(doc, h, clock + len - from, &m))
         return 0;
     if (clock == from)
         return h;
-    y_handle right = y_cut(doc, h, clock - from);
+    y_handle right = y_cut(doc, h, clock - from, &m);
     if (!right) {
         struct y_at at = y_find(c, clock + len - 1);
         if (y_at_next(c, &at))
@@ -216,6 +226,8 @@ bool y_quick_delete(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t 
         return false;
     struct y_seq *s = &doc->seqs[it->seq];
     if (s->key || doc->types[s->type]->has_format)
+        return false;
+    if (in_pair(doc, it, clock - it->clock) || in_pair(doc, it, clock + len - it->clock))
         return false;
     if (clock + len == y_end_of(it) && shrink(doc, c, at, len))
         return true;

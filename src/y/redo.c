@@ -218,6 +218,10 @@ static int insert_copy(struct run *r, y_handle h, uint32_t seq, y_handle left, y
     r->made++;
     it->flags |= Y_KEEP;
     error = y_place(doc, n, left, right, type);
+    if (!error && it->kind == Y_DOC && y_subdocs_wanted(doc))
+        error = y_subdoc_added(doc, it, n, false);
+    if (!error && it->kind == Y_FORMAT)
+        error = y_same_value(doc, n, h);
     return error ? error : y_keep(doc, owner_of(doc, it));
 }
 
@@ -378,6 +382,7 @@ static int run_step(struct run *r, bool *changed)
 /* Takes steps back until one of them does something. */
 static int pop(struct y_undo *u, struct y_undo_stack *stack)
 {
+    struct y_undo_step *before = u->popped;
     bool changed = false;
     int error = y_begin(u->doc, u, true);
     if (error)
@@ -390,6 +395,8 @@ static int pop(struct y_undo *u, struct y_undo_stack *stack)
         error = run_step(&r, &changed);
     }
     error = y_end(u->doc, error);
+    if (error && u->doc->depth && !u->doc->txn->error)
+        y_undo_put_back(u, before); /* the transaction around this goes on */
     return error ? error : changed;
 }
 

@@ -8,8 +8,7 @@
  * Items have no room for it, and few are ever redone: the links are a hash table of the document. A
  * split item's parts have a link each. Items with a link never merge.
  *
- * The journal is what this transaction linked, split and kept, to be taken back if it fails. Items
- * whose link was split then merge again (y_redone_parted), so that the structs are what they were.
+ * The journal is what this transaction linked, split and kept, to be taken back if it fails.
  */
 #include "y/y_int.h"
 
@@ -206,11 +205,6 @@ void y_redone_rollback(struct ydoc *doc)
     struct y_redone *r = doc->redone;
     while (r && r->noted)
         take_back(doc, &r->journal[--r->noted]);
-}
-
-bool y_redone_parted(const struct ydoc *doc, const struct y_item *left, const struct y_item *right)
-{
-    return (left->flags & right->flags & Y_REDONE) && y_redone_of(doc, right).client == Y_NOBODY;
 }
 
 void y_redone_free(struct ydoc *doc)

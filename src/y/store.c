@@ -10,6 +10,8 @@
  */
 #include "y/y_int.h"
 
+#include <stdlib.h>
+
 #define POOL_SLACK 4096 /* garbage that is not worth a compaction */
 
 /* --- clients ---------------------------------------------------------------------------------- */
@@ -17,7 +19,7 @@
 static uint32_t client_slot(const struct ydoc *doc, uint64_t id)
 {
     uint32_t mask = doc->client_table_cap - 1;
-    uint32_t i = (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & mask;
+    uint32_t i = y_mix(doc, id) & mask;
     while (doc->client_table[i] && doc->clients[doc->client_table[i] - 1].id != id)
         i = (i + 1) & mask;
     return i;
@@ -76,7 +78,37 @@ int y_client_of(struct ydoc *doc, uint64_t id, uint32_t *client)
     return Y_OK;
 }
 
-/* New clients are few between two calls: sorted among themselves, then merged from behind. */
+struct keyed {
+    uint64_t id;
+    uint32_t client;
+};
+
+static int highest_first(const void *a, const void *b)
+{
+    uint64_t x = ((const struct keyed *)a)->id, y = ((const struct keyed *)b)->id;
+    return (x < y) - (x > y);
+}
+
+/* Many at once: sorted among themselves, then merged with the others from behind. */
+static int sort_new(struct ydoc *doc, uint32_t *p, uint32_t m)
+{
+    uint32_t n = doc->client_count, fresh = n - m;
+    struct keyed *list = y_realloc(NULL, fresh * sizeof(*list));
+    if (!list)
+        return Y_ERR_NOMEM;
+    for (uint32_t i = 0; i < fresh; i++)
+        list[i] = (struct keyed){doc->clients[m + i].id, m + i};
+    qsort(list, fresh, sizeof(*list), highest_first);
+    while (fresh) {
+        if (m && doc->clients[p[m - 1]].id < list[fresh - 1].id)
+            p[--n] = p[--m];
+        else
+            p[--n] = list[--fresh].client;
+    }
+    y_mem_free(list);
+    return Y_OK;
+}
+
 int y_clients_sorted(struct ydoc *doc)
 {
     uint32_t n = doc->client_count, m = doc->order_count;
@@ -86,8 +118,13 @@ int y_clients_sorted(struct ydoc *doc)
     if (!p)
         return Y_ERR_NOMEM;
     doc->order = p;
+    if (n - m > 8) {
+        if (sort_new(doc, p, m) < 0)
+            return Y_ERR_NOMEM;
+        doc->order_count = n;
+        return Y_OK;
+    }
     for (; m < n; m++) {
-        /* insertion where that is cheap, which is nearly always */
         uint64_t id = doc->clients[m].id;
         uint32_t low = 0, high = m;
         while (low < high) {
@@ -102,6 +139,32 @@ int y_clients_sorted(struct ydoc *doc)
     }
     doc->order_count = n;
     return Y_OK;
+}
+
+void y_clients_rollback(struct ydoc *doc, uint32_t count)
+{
+    uint32_t kept = 0;
+    if (doc->client_count <= count)
+        return;
+    for (uint32_t i = 0; i < doc->order_count; i++)
+        if (doc->order[i] < count)
+            doc->order[kept++] = doc->order[i];
+    doc->order_count = kept;
+    for (uint32_t i = count; i < doc->client_count; i++) {
+        struct y_client *c = &doc->clients[i];
+        for (uint32_t b = 0; b < c->block_count; b++) {
+            doc->extra -= c->blocks[b].cap * sizeof(struct y_entry);
+            y_mem_free(c->blocks[b].e);
+        }
+        doc->extra -= c->block_cap * sizeof(struct y_block);
+        y_mem_free(c->blocks);
+        y_wait_free(c);
+    }
+    doc->client_count = count;
+    doc->last_client = 0;
+    memset(doc->client_table, 0, doc->client_table_cap * sizeof(*doc->client_table));
+    for (uint32_t i = 0; i < count; i++)
+        doc->client_table[client_slot(doc, doc->clients[i].id)] = i + 1;
 }
 
 /* --- structs by clock ------------------------------------------------------------------------- */
@@ -269,7 +332,8 @@ void y_append(struct ydoc *doc, y_handle h)
         b->first = it->clock;
     b->e[b->n++] = (struct y_entry){it->clock, h};
     c->state = y_end_of(it);
-    if (doc->waiting_structs && (c->heap_count || c->waiters))
+    doc->txn->steps++;
+    if (c->heap_count || c->waiters || c->late_count)
         y_wait_look(doc, it->client);
 }
 
@@ -304,14 +368,15 @@ int y_insert_after(struct ydoc *doc, struct y_client *c, struct y_at at, y_handl
     return Y_OK;
 }
 
-static void block_free(struct y_client *c, uint32_t b)
+static void block_free(struct ydoc *doc, struct y_client *c, uint32_t b)
 {
+    doc->extra -= c->blocks[b].cap * sizeof(struct y_entry);
     y_mem_free(c->blocks[b].e);
     memmove(c->blocks + b, c->blocks + b + 1, (c->block_count - b - 1) * sizeof(*c->blocks));
     c->block_count--;
 }
 
-void y_remove(struct y_client *c, struct y_at at, uint32_t n)
+void y_remove(struct ydoc *doc, struct y_client *c, struct y_at at, uint32_t n)
 {
     while (n) {
         struct y_block *b = &c->blocks[at.b];
@@ -321,7 +386,7 @@ void y_remove(struct y_client *c, struct y_at at, uint32_t n)
         b->first = b->n ? b->e[0].clock : b->first;
         n -= here;
         if (!b->n)
-            block_free(c, at.b);
+            block_free(doc, c, at.b);
         if (n) {
             at.b--;
             at.i = c->blocks[at.b].n - 1u;
@@ -453,6 +518,8 @@ int y_append_content(struct ydoc *doc, struct y_item *it, const void *data, size
     if (!len)
         return Y_OK;
     uint32_t room = it->room ? 1u << it->room : it->bytes;
+    if (len > (UINT32_C(1) << 31) - it->bytes || it->bytes > UINT32_C(1) << 31)
+        return Y_ERR_RANGE;
     if (room - it->bytes < len) {
         if ((size_t)it->off + room == doc->pool_len && !it->room) {
             int error = y_pool_room(doc, len);
@@ -493,10 +560,12 @@ void y_drop_content(struct ydoc *doc, struct y_item *it)
     it->room = 0;
 }
 
-/* Copies what is used when more than half is not. Not being able to is no error. */
+/* Copies what is used when more than half is not, and not more often than it costs to look at every
+ * item. Not being able to is no error. */
 void y_pool_compact(struct ydoc *doc)
 {
-    if (doc->garbage < POOL_SLACK || doc->garbage < doc->pool_len / 2)
+    if (doc->garbage < POOL_SLACK || doc->garbage < doc->pool_len / 2 ||
+        doc->garbage < (size_t)(doc->unused - doc->free_count) * 4)
         return;
     size_t cap = doc->pool_len - doc->garbage, len = 0;
     cap += cap / 4 + 64;
@@ -537,6 +606,24 @@ size_t y_utf16_offset(const uint8_t *s, size_t bytes, uint32_t at, bool *inside)
         }
         units += wide;
         i += b < 0x80 ? 1 : b < 0xe0 ? 2 : b < 0xf0 ? 3 : 4;
+    }
+    return i;
+}
+
+/* Of many cuts in one string each costs the smaller part: all of them n log n, in whatever order. */
+size_t y_utf16_offset_of(const uint8_t *s, size_t bytes, uint32_t units, uint32_t at, bool *inside)
+{
+    if (at <= units / 2)
+        return y_utf16_offset(s, bytes, at, inside);
+    size_t i = bytes;
+    *inside = false;
+    for (uint32_t left = units - at; left && i;) {
+        do
+            i--;
+        while (i && (s[i] & 0xc0) == 0x80);
+        uint32_t wide = s[i] >= 0xf0 ? 2 : 1;
+        *inside = wide > left;
+        left -= wide > left ? left : wide;
     }
     return i;
 }

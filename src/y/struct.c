@@ -9,7 +9,7 @@
 
 #include "y/any.h"
 
-int y_note_split(struct ydoc *doc, uint32_t client, uint32_t clock)
+static int note(struct ydoc *doc, struct y_split m)
 {
     struct y_txn *t = doc->txn;
     if (t->split_count == t->split_cap) {
@@ -20,8 +20,13 @@ int y_note_split(struct ydoc *doc, uint32_t client, uint32_t clock)
         t->splits = p;
         t->split_cap = cap;
     }
-    t->splits[t->split_count++] = (struct y_split){client, clock};
+    t->splits[t->split_count++] = m;
     return Y_OK;
+}
+
+int y_note_split(struct ydoc *doc, uint32_t client, uint32_t clock)
+{
+    return note(doc, (struct y_split){.client = client, .clock = clock});
 }
 
 /* --- content ---------------------------------------------------------------------------------- */
@@ -40,37 +45,51 @@ static uint32_t value_offset(const struct ydoc *doc, const struct y_item *it, ui
     return (uint32_t)(r.p - y_content(doc, it));
 }
 
-/* What is cut inside a surrogate pair has U+FFFD on both sides, as in yjs ContentString.splice: the
- * left one fits where the pair was, the right part moves. */
-static int cut_pair(struct ydoc *doc, struct y_item *it, uint32_t from, struct y_item *right)
+/* What is cut inside a surrogate pair has U+FFFD on both sides, as in yjs ContentString.splice. One
+ * of them fits where the pair was; the smaller part moves to get room for the other. */
+static int cut_pair(struct ydoc *doc, struct y_item *it, uint32_t from, struct y_item *right,
+                    struct y_split *m)
 {
     static const uint8_t lost[3] = {0xef, 0xbf, 0xbd};
-    uint32_t rest = it->bytes - from - 4;
-    int error = y_pool_room(doc, rest + 3);
+    uint32_t rest = it->bytes - from - 4, moved = (from < rest ? from : rest) + 3;
+    int error = y_pool_room(doc, moved);
     if (error)
         return error;
     uint8_t *to = doc->pool + doc->pool_len, *s = doc->pool + it->off;
-    memcpy(to, lost, 3);
-    memcpy(to + 3, s + from + 4, rest);
-    memcpy(s + from, lost, 3);
-    right->off = (uint32_t)doc->pool_len;
-    right->bytes = rest + 3;
-    doc->pool_len += rest + 3;
-    doc->garbage += rest + 1 + (it->room ? (1u << it->room) - it->bytes : 0);
+    m->cut_pair = true;
+    m->from = from;
+    memcpy(m->pair, s + from, 4);
+    doc->garbage += moved - 2 + (it->room ? (1u << it->room) - it->bytes : 0);
+    if (from < rest) {
+        memcpy(to, s, from);
+        memcpy(to + from, lost, 3);
+        memcpy(s + from + 1, lost, 3);
+        right->off = it->off + from + 1;
+        it->off = (uint32_t)doc->pool_len;
+    } else {
+        memcpy(to, lost, 3);
+        memcpy(to + 3, s + from + 4, rest);
+        memcpy(s + from, lost, 3);
+        right->off = (uint32_t)doc->pool_len;
+    }
     it->bytes = from + 3;
+    right->bytes = rest + 3;
+    doc->pool_len += moved;
     it->room = 0;
+    doc->txn->steps++;
     return Y_OK;
 }
 
-static int cut_content(struct ydoc *doc, struct y_item *it, uint32_t at, struct y_item *right)
+static int cut_content(struct ydoc *doc, struct y_item *it, uint32_t at, struct y_item *right,
+                       struct y_split *m)
 {
     uint32_t from = at;
     bool inside = false;
     if (it->kind == Y_STRING) {
         if (it->bytes != it->len)
-            from = (uint32_t)y_utf16_offset(y_content(doc, it), it->bytes, at, &inside);
+            from = (uint32_t)y_utf16_offset_of(y_content(doc, it), it->bytes, it->len, at, &inside);
         if (inside)
-            return cut_pair(doc, it, from, right);
+            return cut_pair(doc, it, from, right, m);
     } else if (it->kind == Y_JSON || it->kind == Y_ANY) {
         from = value_offset(doc, it, at);
     } else {
@@ -92,23 +111,30 @@ static int cut_content(struct ydoc *doc, struct y_item *it, uint32_t at, struct 
 y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at)
 {
     const struct y_item *it = y_item(doc, h);
-    if (y_note_split(doc, it->client, it->clock + at) < 0)
+    struct y_split m = {.client = it->client,
+                        .clock = it->clock + at,
+                        .off = it->off,
+                        .bytes = it->bytes,
+                        .room = it->room,
+                        .cut = true};
+    if (note(doc, m) < 0)
         return 0;
-    y_handle right = y_cut(doc, h, at);
+    struct y_txn *t = doc->txn;
+    y_handle right = y_cut(doc, h, at, &t->splits[t->split_count - 1]);
     if (!right)
-        doc->txn->split_count--;
+        t->split_count--;
     return right;
 }
 
-y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at)
+y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at, struct y_split *m)
 {
     struct y_item *it = y_item(doc, h);
     struct y_client *c = &doc->clients[it->client];
     struct y_at place = y_find(c, it->clock);
-    if ((it->flags & Y_REDONE) && y_redone_room(doc) < 0)
-        return 0;
     struct y_seq *s = &doc->seqs[it->seq];
     uint32_t bytes = y_visible_bytes(it);
+    if ((it->flags & Y_REDONE) && y_redone_room(doc) < 0)
+        return 0;
     y_handle rh = y_item_new(doc);
     struct y_item *right = y_item(doc, rh);
     right->client = it->client;
@@ -123,8 +149,8 @@ y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at)
     right->right = it->right;
     if (y_insert_after(doc, c, place, rh) < 0)
         goto fail;
-    if (cut_content(doc, it, at, right) < 0) {
-        y_remove(c, y_find(c, right->clock), 1);
+    if (cut_content(doc, it, at, right, m) < 0) {
+        y_remove(doc, c, y_find(c, right->clock), 1);
         goto fail;
     }
     it->len = at;
@@ -148,11 +174,65 @@ fail:
     return 0;
 }
 
-y_handle y_clean_end(struct ydoc *doc, struct y_id id)
+static uint32_t reserved(const struct y_item *it)
+{
+    return it->room ? UINT32_C(1) << it->room : it->bytes;
+}
+
+/* Cuts are undone last one first, so the right part is the very one that was cut off. */
+void y_unsplit(struct ydoc *doc, const struct y_split *m)
+{
+    struct y_client *c = &doc->clients[m->client];
+    if (!m->cut || m->clock >= c->state)
+        return; /* of something that is gone */
+    struct y_at at = y_find(c, m->clock), left_at = at;
+    y_at_prev(&left_at, c);
+    y_handle rh = y_at_entry(c, at)->item, h = y_at_entry(c, left_at)->item;
+    struct y_item *it = y_item(doc, h), *right = y_item(doc, rh);
+    struct y_seq *s = &doc->seqs[it->seq];
+    uint32_t bytes = y_visible_bytes(it) + y_visible_bytes(right);
+    y_index_drop(doc, s);
+    s->cursor = 0;
+    doc->garbage += reserved(it) + (size_t)reserved(right);
+    it->off = m->off;
+    it->bytes = m->bytes;
+    it->room = m->room;
+    doc->garbage -= reserved(it);
+    if (m->cut_pair)
+        memcpy(doc->pool + it->off + m->from, m->pair, 4);
+    it->len += right->len;
+    s->bytes -= bytes - y_visible_bytes(it);
+    it->right = right->right;
+    if (it->right)
+        y_item(doc, it->right)->left = h;
+    else
+        s->last = h;
+    y_remove(doc, c, at, 1);
+    y_item_free(doc, rh);
+}
+
+#define PIECE 1024
+
+/* Values of an any have no index: what is cut again and again is cut into pieces first, which the
+ * end of the transaction merges, so that a cut looks at no more than two of them. Four items stay
+ * reserved. */
+static y_handle piece_with(struct ydoc *doc, struct y_id id)
 {
     y_handle h = y_item_at(doc, id);
-    const struct y_item *it = y_item(doc, h);
-    if (it->kind != Y_GC && id.clock != y_end_of(it) - 1 &&
+    while (y_item(doc, h)->kind == Y_ANY || y_item(doc, h)->kind == Y_JSON) {
+        if (id.clock - y_item(doc, h)->clock < 2 * PIECE)
+            break;
+        if (y_items_reserve(doc, 5) < 0 || !(h = y_split(doc, h, PIECE)))
+            return 0;
+    }
+    return h;
+}
+
+y_handle y_clean_end(struct ydoc *doc, struct y_id id)
+{
+    y_handle h = piece_with(doc, id);
+    const struct y_item *it = h ? y_item(doc, h) : NULL;
+    if (it && it->kind != Y_GC && id.clock != y_end_of(it) - 1 &&
         !y_split(doc, h, id.clock - it->clock + 1))
         return 0;
     return h;
@@ -160,22 +240,13 @@ y_handle y_clean_end(struct ydoc *doc, struct y_id id)
 
 y_handle y_clean_start(struct ydoc *doc, struct y_id id)
 {
-    y_handle h = y_item_at(doc, id);
-    const struct y_item *it = y_item(doc, h);
-    return it->kind != Y_GC && id.clock != it->clock ? y_split(doc, h, id.clock - it->clock) : h;
+    y_handle h = piece_with(doc, id);
+    const struct y_item *it = h ? y_item(doc, h) : NULL;
+    return it && it->kind != Y_GC && id.clock != it->clock ? y_split(doc, h, id.clock - it->clock)
+                                                           : h;
 }
 
 /* --- merging ---------------------------------------------------------------------------------- */
-
-/* Whether two were one item before the transaction that is rolled back. */
-static bool parted(const struct ydoc *doc, const struct y_item *left, y_handle rh,
-                   const struct y_item *right)
-{
-    struct y_item l = *left, r = *right;
-    l.flags &= (uint8_t)~Y_REDONE;
-    r.flags &= (uint8_t)~Y_REDONE;
-    return doc->rejoining && y_redone_parted(doc, left, right) && y_mergeable(&l, rh, &r);
-}
 
 /* Brings the contents of `n` items that follow each other, the last at `at`, together in the first.
  * Where they lie side by side in the pool nothing moves. */
@@ -237,8 +308,7 @@ uint32_t y_merge_left(struct ydoc *doc, struct y_client *c, struct y_at *place)
     y_handle rh = y_at_entry(c, at)->item, last = rh;
     while (y_at_prev(&left_at, c)) {
         y_handle lh = y_at_entry(c, left_at)->item;
-        const struct y_item *l = y_item(doc, lh), *r = y_item(doc, rh);
-        if (!y_mergeable(l, rh, r) && !parted(doc, l, rh, r))
+        if (!y_mergeable(y_item(doc, lh), rh, y_item(doc, rh)))
             break;
         first = left_at;
         rh = lh;
@@ -271,7 +341,7 @@ uint32_t y_merge_left(struct ydoc *doc, struct y_client *c, struct y_at *place)
         else
             s->last = rh;
     }
-    y_remove(c, at, n);
+    y_remove(doc, c, at, n);
     *place = first;
     return n;
 }

@@ -2,6 +2,7 @@
 #include "y/y_int.h"
 
 #include "y/any.h"
+#include "y/attrs.h"
 
 static struct y_seq *text_of(const struct ydoc *doc, const char *name)
 {
@@ -28,7 +29,7 @@ int ydoc_text(const struct ydoc *doc, const char *name, struct ybuf *out)
 uint64_t ydoc_text_length(const struct ydoc *doc, const char *name)
 {
     const struct y_seq *s = text_of(doc, name);
-    return s ? s->units : 0;
+    return !s ? 0 : doc->opts.utf8_offsets ? s->bytes : s->units;
 }
 
 /* --- editing ---------------------------------------------------------------------------------- */
@@ -88,10 +89,10 @@ int y_text_insert(struct y_type *t, uint64_t pos, const char *utf8, size_t len,
         return Y_ERR_TYPE;
     if (!y_utf8_scan((const uint8_t *)utf8, len, &units))
         return Y_ERR_MALFORMED;
-    if (pos > y_type_length(t) || units > Y_CLOCK_MAX)
-        return Y_ERR_RANGE;
-    int error = Y_OK;
-    if (!len || (!attributes && y_quick_type(t, pos, utf8, len, (uint32_t)units, &error)))
+    if (attributes && !y_attrs_valid(*attributes))
+        return Y_ERR_MALFORMED;
+    int error = units > Y_CLOCK_MAX ? Y_ERR_RANGE : y_text_place(t, pos);
+    if (error || !len || (!attributes && y_quick_type(t, pos, utf8, len, (uint32_t)units, &error)))
         return error;
     error = y_begin(t->doc, NULL, true);
     if (error)
@@ -109,8 +110,10 @@ int y_text_delete(struct y_type *t, uint64_t pos, uint64_t len)
         return Y_ERR_TYPE;
     if (pos > length || len > length - pos)
         return Y_ERR_RANGE;
-    int error = Y_OK;
-    if (!len || y_quick_erase(t, pos, len, &error))
+    int error = y_text_place(t, pos);
+    if (!error)
+        error = y_text_place(t, pos + len);
+    if (error || !len || y_quick_erase(t, pos, len, &error))
         return error;
     error = y_begin(t->doc, NULL, true);
     if (error)
@@ -118,35 +121,42 @@ int y_text_delete(struct y_type *t, uint64_t pos, uint64_t len)
     return y_end(t->doc, t->has_format ? y_format_delete(t, pos, len) : delete_text(t, pos, len));
 }
 
+static int splice(struct ydoc *doc, const char *name, uint64_t pos, uint64_t del, const char *utf8,
+                  size_t len, uint64_t units)
+{
+    struct y_type *t;
+    int error = y_root_of(doc, name, strlen(name), &t);
+    if (!error && t->ref != Y_REF_NONE && !is_text(t))
+        error = Y_ERR_TYPE;
+    if (del && !error)
+        error = t->has_format ? y_format_delete(t, pos, del) : delete_text(t, pos, del);
+    if (len && !error)
+        error = t->has_format
+                    ? y_format_insert(t, pos, Y_STRING, utf8, len, (uint32_t)units, NULL, NULL)
+                    : insert_text(t, pos, utf8, len, (uint32_t)units);
+    return error;
+}
+
 int ydoc_text_splice(struct ydoc *doc, const char *name, uint64_t pos, uint64_t del,
                      const char *utf8, size_t len, struct ybuf *update)
 {
-    struct y_type *t;
-    uint64_t units;
-    if (!y_utf8_scan((const uint8_t *)utf8, len, &units))
+    uint64_t units, length = ydoc_text_length(doc, name);
+    if (!y_utf8_scan((const uint8_t *)utf8, len, &units) || !y_utf8_valid(name, strlen(name)))
         return Y_ERR_MALFORMED;
-    int error = y_root_of(doc, name, strlen(name), &t);
-    if (error)
-        return error;
-    uint64_t length = doc->seqs[t->list].units;
-    if (pos > length || del > length - pos)
+    if (pos > length || del > length - pos || units > Y_CLOCK_MAX)
         return Y_ERR_RANGE;
-    if (!update && !del && len && y_quick_type(t, pos, utf8, len, (uint32_t)units, &error))
+    int error = Y_OK;
+    struct y_type *root = update ? NULL : y_root_find(doc, name, strlen(name));
+    if (root && !del && len && y_quick_type(root, pos, utf8, len, (uint32_t)units, &error))
         return error;
-    if (!update && !len && del && y_quick_erase(t, pos, del, &error))
+    if (root && !len && del && y_quick_erase(root, pos, del, &error))
         return error;
     error = y_begin(doc, NULL, true);
     if (error)
         return error;
     if (doc->depth == 1)
         doc->txn->out = update;
-    if (del)
-        error = t->has_format ? y_format_delete(t, pos, del) : delete_text(t, pos, del);
-    if (len && !error)
-        error = t->has_format
-                    ? y_format_insert(t, pos, Y_STRING, utf8, len, (uint32_t)units, NULL, NULL)
-                    : insert_text(t, pos, utf8, len, (uint32_t)units);
-    return y_end(doc, error);
+    return y_end(doc, splice(doc, name, pos, del, utf8, len, units));
 }
 
 /* --- map -------------------------------------------------------------------------------------- */
@@ -178,19 +188,20 @@ int ydoc_map_set_string(struct ydoc *doc, const char *name, const char *key, con
     struct ybuf any = {0};
     struct y_type *t;
     uint32_t id, seq;
-    if (!y_utf8_valid(utf8, len))
+    if (!y_utf8_valid(utf8, len) || !y_utf8_valid(name, strlen(name)) ||
+        !y_utf8_valid(key, strlen(key)))
         return Y_ERR_MALFORMED;
     int error = ybuf_append(&any, "\x77", 1);
     if (!error)
         error = y_write_bytes(&any, utf8, len);
     if (!error)
-        error = y_root_of(doc, name, strlen(name), &t);
-    if (!error)
         error = y_begin(doc, NULL, true);
     if (!error) {
         if (doc->depth == 1)
             doc->txn->out = update;
-        error = y_name_of(doc, key, strlen(key), &id);
+        error = y_root_of(doc, name, strlen(name), &t);
+        if (!error)
+            error = y_name_of(doc, key, strlen(key), &id);
         if (!error)
             error = y_entry_of(doc, t, id, &seq);
         if (!error) {

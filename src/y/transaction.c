@@ -5,8 +5,9 @@
  * ones that Yjs would have.
  *
  * If memory runs out on the way it is rolled back: structs that came are taken out of their chains
- * again, what was deleted lives, what waited waits. Splits stay until the merging, which puts them
- * together. That works in any order, because nothing is collected before the end.
+ * again, what was deleted lives, what waited waits, what was cut is made one again; then roots, keys,
+ * names and clients that it brought are forgotten. Nothing is collected or merged before the end, and
+ * a rollback needs no memory.
  */
 #include "y/y_int.h"
 
@@ -19,11 +20,29 @@ static void txn_release(struct y_txn *t)
     y_mem_free(t->changes);
     y_mem_free(t->splits);
     y_mem_free(t->types);
+    y_mem_free(t->subdocs);
+    ybuf_release(&t->subdoc_bytes);
 }
 
 void y_txns_free(struct ydoc *doc)
 {
     txn_release(&doc->first_txn);
+}
+
+/* After 2^32 transactions everything that remembers one begins anew. */
+static void forget_epochs(struct ydoc *doc)
+{
+    for (uint32_t i = 0; i < doc->client_count; i++) {
+        struct y_client *c = &doc->clients[i];
+        c->epoch = 0;
+        for (uint32_t k = 0; k < c->heap_count; k++)
+            c->heap[k]->epoch = 0;
+        for (uint32_t k = 0; k < c->late_count; k++)
+            c->late[k].epoch = 0;
+    }
+    for (uint32_t i = 1; i <= doc->seq_count; i++)
+        doc->seqs[i].epoch = 0;
+    doc->epoch = 0;
 }
 
 static int finish(struct ydoc *doc, struct y_txn *t)
@@ -58,13 +77,17 @@ int y_begin(struct ydoc *doc, const void *origin, bool local)
 {
     struct y_txn *t = doc->txn;
     if (doc->depth) {
-        if (t->error) /* not begun: nobody will end it */
+        if (t->error)
             return t->error;
-        doc->depth++;
         t->local &= local; /* applying an update makes all of it remote, as in Yjs */
+        if (doc->depth < Y_MARKS)
+            doc->marks[doc->depth] = t->steps;
+        doc->depth++;
         return Y_OK;
     }
     t = &doc->first_txn;
+    if (doc->epoch >= UINT32_MAX - 1 && !doc->cleaning)
+        forget_epochs(doc);
     if (doc->cleaning) { /* an observer edits */
         t = y_realloc(NULL, sizeof(*t));
         if (!t)
@@ -78,10 +101,17 @@ int y_begin(struct ydoc *doc, const void *origin, bool local)
     t->touched = t->cleanup_formats = false;
     t->error = Y_OK;
     t->change_count = 0;
-    t->deleters = 0;
     t->split_count = 0;
     t->type_count = 0;
+    t->deleting = 0;
+    t->subdoc_count = 0;
+    t->subdoc_bytes.len = 0;
     t->out = NULL;
+    t->steps = 0;
+    t->clients = doc->client_count;
+    t->names = doc->name_count;
+    t->last_root = doc->roots.last_entry;
+    doc->entries_made = false;
     doc->txn = t;
     y_redone_begin(doc);
     if (y_txn_room(doc) < 0) {
@@ -112,16 +142,31 @@ const struct y_change *y_change_of(const struct ydoc *doc, const struct y_txn *t
 {
     if (doc->clients[client].epoch == t->epoch)
         return &t->changes[doc->clients[client].change];
+    if (doc->clients[client].epoch < t->epoch)
+        return NULL;
     for (uint32_t i = 0; i < t->change_count; i++)
         if (t->changes[i].client == client)
             return &t->changes[i];
     return NULL;
 }
 
+/* A client that the transaction did not touch may come further in later ones, which observers make. */
+uint32_t y_txn_before(const struct ydoc *doc, const struct y_txn *t, uint32_t client)
+{
+    const struct y_change *ch = y_change_of(doc, t, client);
+    if (!ch && doc->clients[client].epoch > t->epoch) {
+        for (const struct y_txn *later = doc->queue; later && !ch; later = later->next)
+            if (later->epoch > t->epoch)
+                ch = y_change_of(doc, later, client);
+        if (!ch && doc->depth && doc->txn->epoch > t->epoch)
+            ch = y_change_of(doc, doc->txn, client);
+    }
+    return ch ? ch->before : doc->clients[client].state;
+}
+
 bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it)
 {
-    const struct y_change *ch = y_change_of(doc, t, it->client);
-    return ch && it->clock >= ch->before;
+    return it->clock >= y_txn_before(doc, t, it->client);
 }
 
 bool y_txn_deletes(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it)
@@ -166,7 +211,7 @@ int y_changed(struct ydoc *doc, uint32_t seq)
         t->type_cap = cap;
     }
     s->epoch = t->epoch;
-    t->types[t->type_count++] = (struct y_touched){s->type, seq};
+    t->types[t->type_count++] = (struct y_touched){s->type, seq, 0};
     return Y_OK;
 }
 
@@ -227,24 +272,27 @@ void y_ranges_sort(struct y_ranges *r)
 
 /* --- deleting --------------------------------------------------------------------------------- */
 
-int y_note_deleted(struct ydoc *doc, const struct y_item *it)
+int y_note_deleted(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len)
 {
-    struct y_change *ch = y_touch(doc, it->client);
+    struct y_change *ch = y_touch(doc, client);
     if (!ch->deleted.count)
-        ch->order = doc->txn->deleters++;
-    return y_ranges_add(&ch->deleted, it->clock, it->len);
+        ch->order = doc->txn->deleting++;
+    return y_ranges_add(&ch->deleted, clock, len);
 }
 
-static int mark_deleted(struct ydoc *doc, struct y_item *it)
+static int mark_deleted(struct ydoc *doc, struct y_item *it, struct y_type **work)
 {
     struct y_seq *s = &doc->seqs[it->seq];
-    int error = y_note_deleted(doc, it);
+    int error = it->kind == Y_DOC && y_subdocs_wanted(doc) ? y_subdoc_deleted(doc, it) : Y_OK;
+    if (!error)
+        error = y_note_deleted(doc, it->client, it->clock, it->len);
     y_touch(doc, it->client)->marked = true;
     if (!error)
         error = y_changed(doc, it->seq);
     if (error)
         return error;
     uint32_t units = y_units(it), bytes = y_visible_bytes(it);
+    doc->txn->steps++;
     it->flags |= Y_DEAD;
     s->units -= units;
     s->bytes -= bytes;
@@ -252,63 +300,50 @@ static int mark_deleted(struct ydoc *doc, struct y_item *it)
     if (s->index)
         y_index_add(doc, s, it, -(int64_t)units, -(int64_t)bytes);
     doc->txn->touched = true;
+    if (it->kind == Y_TYPE) {
+        struct y_type *t = doc->types[it->off];
+        t->next_work = *work;
+        t->next_item = doc->seqs[t->list].first;
+        t->next_entry = t->first_entry;
+        *work = t;
+    }
     return Y_OK;
 }
 
-/* The value of the first key from entry `e` on. */
-static y_handle value_from(const struct ydoc *doc, uint32_t e)
+/* The next item to delete of a type's list, then of its keys; 0 after the last. */
+static y_handle next_child(const struct ydoc *doc, struct y_type *t)
 {
-    while (e && !doc->seqs[e].last)
-        e = doc->seqs[e].next;
-    return e ? doc->seqs[e].last : 0;
-}
-
-static y_handle first_child(const struct ydoc *doc, const struct y_type *t)
-{
-    y_handle h = doc->seqs[t->list].first;
-    return h ? h : value_from(doc, t->first_entry);
-}
-
-/* What comes after all that is in `h`, in what is in `top`: its neighbour in the list, then the values
- * of keys. 0: nothing. */
-static y_handle after(const struct ydoc *doc, y_handle h, y_handle top)
-{
-    while (h != top) {
-        const struct y_seq *s = &doc->seqs[y_item(doc, h)->seq];
-        const struct y_type *t = doc->types[s->type];
-        y_handle next = s->key ? value_from(doc, s->next) : y_item(doc, h)->right;
-        if (!next && !s->key)
-            next = value_from(doc, t->first_entry);
-        if (next)
-            return next;
-        h = t->item;
+    y_handle h = t->next_item;
+    if (h)
+        t->next_item = y_item(doc, h)->right;
+    while (!h && t->next_entry) {
+        h = doc->seqs[t->next_entry].last;
+        t->next_entry = doc->seqs[t->next_entry].next;
     }
-    return 0;
+    return h;
 }
 
-/* Deletes an item and, if it is a type, all in it, each before its neighbour (yjs ContentType.delete):
- * the order of clients in a delete set is that of their first deletion, and an undo manager redoes in
- * it. */
-int y_delete(struct ydoc *doc, y_handle top)
+static int delete_child(struct ydoc *doc, struct y_item *it, struct y_type **work)
 {
-    struct y_item *it = y_item(doc, top);
-    y_handle h = 0;
-    if (it->flags & Y_DEAD)
-        return Y_OK;
-    int error = mark_deleted(doc, it);
-    if (it->kind == Y_TYPE)
-        h = first_child(doc, doc->types[it->off]);
-    while (h && !error) {
-        it = y_item(doc, h);
-        y_handle in = 0;
-        if (!(it->flags & Y_DEAD)) {
-            error = mark_deleted(doc, it);
-            in = it->kind == Y_TYPE ? first_child(doc, doc->types[it->off]) : 0;
-        } else if (!y_txn_adds(doc, doc->txn, it)) {
-            /* Deleted earlier: now it may merge with its collected neighbours. */
-            error = y_note_split(doc, it->client, it->clock);
-        }
-        h = in ? in : after(doc, h, top);
+    if (!(it->flags & Y_DEAD))
+        return mark_deleted(doc, it, work);
+    /* Deleted earlier: now it may merge with its collected neighbours. */
+    return y_txn_adds(doc, doc->txn, it) ? Y_OK : y_note_split(doc, it->client, it->clock);
+}
+
+/* Deletes an item and, if it is a type, all in it; nested types by a stack, in the order of Yjs, which
+ * goes down at once. */
+int y_delete(struct ydoc *doc, y_handle h)
+{
+    struct y_type *work = NULL;
+    struct y_item *it = y_item(doc, h);
+    int error = it->flags & Y_DEAD ? Y_OK : mark_deleted(doc, it, &work);
+    while (work && !error) {
+        h = next_child(doc, work);
+        if (h)
+            error = delete_child(doc, y_item(doc, h), &work);
+        else
+            work = work->next_work;
     }
     return error;
 }
@@ -464,7 +499,7 @@ static void merge_split(struct ydoc *doc, const struct y_txn *t)
     for (size_t m = t->split_count; m-- > 0;) {
         struct y_client *c = &doc->clients[t->splits[m].client];
         if (t->splits[m].clock >= c->state)
-            continue; /* rolled back */
+            continue;
         struct y_at at = y_find(c, t->splits[m].clock), next = at;
         if (y_at_next(c, &next)) {
             uint32_t n = y_merge_left(doc, c, &next);
@@ -515,6 +550,7 @@ static void cut_tail(struct ydoc *doc, struct y_item *it, uint32_t len)
                          ? len
                          : (uint32_t)y_utf16_offset(y_content(doc, it), it->bytes, len, &inside);
     y_index_drop(doc, s);
+    s->cursor = 0;
     if (!(it->flags & Y_DEAD)) {
         s->units -= it->len - len;
         s->bytes -= it->bytes - bytes;
@@ -540,6 +576,7 @@ static void undelete(struct ydoc *doc, const struct y_change *ch, struct y_range
         it->flags &= (uint8_t)~Y_DEAD;
         s->units += y_units(it);
         s->bytes += y_visible_bytes(it);
+        s->cursor = 0;
         y_index_drop(doc, s);
     } while (y_at_next(c, &at));
 }
@@ -558,7 +595,7 @@ static void take_back(struct ydoc *doc, const struct y_change *ch)
         }
         c->state = it->clock;
         unlink_item(doc, h);
-        y_remove(c, at, 1);
+        y_remove(doc, c, at, 1);
         y_item_free(doc, h);
     }
 }
@@ -578,13 +615,45 @@ static void rollback(struct ydoc *doc, struct y_txn *t)
         y_type_free(doc, type);
     }
     y_wait_rollback(doc);
-    doc->rejoining = true;
-    merge_split(doc, t);
-    doc->rejoining = false;
+    for (size_t i = t->split_count; i-- > 0;)
+        y_unsplit(doc, &t->splits[i]);
+    y_chains_rollback(doc, t->last_root, t->names);
+    y_clients_rollback(doc, t->clients);
     if (doc->hooks)
         y_undo_rollback(doc, t);
     t->touched = false;
     t->change_count = 0;
+}
+
+/* The state after a transaction of an observer is that of when its turn comes, as in Yjs: what later ones
+ * brought counts as its own, too. */
+static int take_later(struct ydoc *doc, struct y_txn *t)
+{
+    uint32_t count = t->change_count;
+    for (uint32_t i = 0; i < count; i++)
+        t->changes[i].after = doc->clients[t->changes[i].client].state;
+    for (const struct y_txn *later = doc->queue; later; later = later->next) {
+        for (uint32_t i = 0; i < later->change_count; i++) {
+            const struct y_change *ch = &later->changes[i];
+            if (y_change_of(doc, t, ch->client))
+                continue;
+            if (t->change_count == t->change_cap) {
+                uint32_t cap = t->change_cap ? t->change_cap * 2 : 4;
+                struct y_change *p = y_realloc(t->changes, cap * sizeof(*p));
+                if (!p)
+                    return Y_ERR_NOMEM;
+                memset(p + t->change_cap, 0, (cap - t->change_cap) * sizeof(*p));
+                t->changes = p;
+                t->change_cap = cap;
+            }
+            struct y_change *more = &t->changes[t->change_count++];
+            more->client = ch->client;
+            more->before = ch->before;
+            more->after = doc->clients[ch->client].state;
+            more->deleted.count = 0;
+        }
+    }
+    return Y_OK;
 }
 
 /* Observers, then what yjs cleanupTransactions does in its `finally`. */
@@ -602,46 +671,79 @@ static void clean_up(struct ydoc *doc, struct y_txn *t)
     if (t->split_count)
         merge_split(doc, t);
     y_pool_compact(doc);
-    if (t->out)
-        t->error = y_encode_transaction(doc, t, Y_V1, t->out);
-    if (doc->observed)
-        y_listeners_call(doc, t);
+}
+
+/* Whether an edit inside a transaction of the caller's failed before it did anything. */
+static bool harmless(const struct ydoc *doc, const struct y_txn *t, int error)
+{
+    return error != Y_ERR_NOMEM && doc->depth <= Y_MARKS && doc->marks[doc->depth - 1] == t->steps;
+}
+
+/* What can still fail, and the rest of what observers see. */
+static void settle(struct ydoc *doc, struct y_txn *t, struct ybuf *draft)
+{
+    for (uint32_t i = 0; i < t->change_count; i++) {
+        t->changes[i].after = doc->clients[t->changes[i].client].state;
+        y_ranges_sort(&t->changes[i].deleted);
+    }
+    if (t->out && !t->error)
+        t->error = y_encode_room(doc, t, draft);
+    if (doc->hooks && !t->error)
+        t->error = y_undo_prepare(doc, t);
+}
+
+static void write_update(struct ydoc *doc, struct y_txn *t, struct ybuf *draft)
+{
+    int error = y_encode_transaction(doc, t, Y_V1, t->out);
+    if (error && draft->len)
+        error = ybuf_append(t->out, draft->data, draft->len); /* there is room */
+    if (error)
+        t->error = error;
+    ybuf_release(draft);
 }
 
 int y_end(struct ydoc *doc, int error)
 {
     struct y_txn *t = doc->txn;
+    struct ybuf draft = {0};
+    if (doc->depth > 1) {
+        if (error && !t->error && !harmless(doc, t, error))
+            t->error = error;
+        doc->depth--;
+        return t->error ? t->error : error;
+    }
     if (error && !t->error)
         t->error = error;
-    if (doc->depth > 1) {
-        doc->depth--;
-        return t->error;
-    }
-    for (uint32_t i = 0; i < t->change_count && !t->error; i++) {
-        t->changes[i].after = doc->clients[t->changes[i].client].state;
-        y_ranges_sort(&t->changes[i].deleted);
-    }
-    if (doc->hooks && !t->error)
-        t->error = y_undo_prepare(doc, t);
+    settle(doc, t, &draft);
     if (t->error)
         rollback(doc, t);
     doc->depth = 0;
     if (t->error)
         return finish(doc, t);
-    y_wait_commit(doc, t);
+    y_wait_commit(doc);
+    y_subdocs_settle(doc, t);
     if (doc->cleaning) { /* by an observer: its turn comes */
         struct y_txn **last = &doc->queue;
         while (*last)
             last = &(*last)->next;
         *last = t;
+        if (t->out)
+            write_update(doc, t, &draft);
         return Y_OK;
     }
     doc->cleaning = true;
     clean_up(doc, t);
+    if (t->out)
+        write_update(doc, t, &draft);
+    if (doc->observed)
+        y_listeners_call(doc, t);
     while (doc->queue) {
         struct y_txn *more = doc->queue;
         doc->queue = more->next;
+        more->error = take_later(doc, more);
         clean_up(doc, more);
+        if (doc->observed)
+            y_listeners_call(doc, more);
         finish(doc, more);
     }
     doc->cleaning = false;

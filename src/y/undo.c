@@ -178,9 +178,9 @@ static int add_deletions(struct y_idset *s, const struct y_txn *t)
 {
     uint32_t n = 0;
     int error = Y_OK;
-    if (!t->deleters)
+    if (!t->deleting)
         return Y_OK;
-    const struct y_change **list = y_realloc(NULL, t->deleters * sizeof(*list));
+    const struct y_change **list = y_realloc(NULL, t->deleting * sizeof(*list));
     if (!list)
         return Y_ERR_NOMEM;
     for (uint32_t i = 0; i < t->change_count; i++)
@@ -194,6 +194,17 @@ static int add_deletions(struct y_idset *s, const struct y_txn *t)
     return error;
 }
 
+static int add_insertions(struct y_idset *s, const struct y_txn *t)
+{
+    int error = Y_OK;
+    for (uint32_t i = 0; i < t->change_count && !error; i++) {
+        const struct y_change *ch = &t->changes[i];
+        if (ch->before < ch->after)
+            error = set_add(s, ch->client, (struct y_range){ch->before, ch->after - ch->before});
+    }
+    return error;
+}
+
 static struct y_undo_step *step_of(const struct y_txn *t)
 {
     struct y_undo_step *s = y_realloc(NULL, sizeof(*s));
@@ -201,12 +212,8 @@ static struct y_undo_step *step_of(const struct y_txn *t)
         return NULL;
     *s = (struct y_undo_step){.epoch = t->epoch};
     int error = add_deletions(&s->deletions, t);
-    for (uint32_t i = 0; i < t->change_count && !error; i++) {
-        const struct y_change *ch = &t->changes[i];
-        if (ch->before < ch->after)
-            error = set_add(&s->insertions, ch->client,
-                            (struct y_range){ch->before, ch->after - ch->before});
-    }
+    if (!error)
+        error = add_insertions(&s->insertions, t);
     if (error) {
         step_free(s);
         return NULL;
@@ -285,15 +292,21 @@ static struct y_undo_step *take_ready(struct y_undo *u, const struct y_txn *t)
     return NULL;
 }
 
+void y_undo_put_back(struct y_undo *u, const struct y_undo_step *before)
+{
+    for (struct y_undo_step *s; (s = u->popped) != before;) {
+        u->popped = s->next;
+        s->next = NULL;
+        s->from->list[s->from->count++] = s; /* where it was: there is room */
+    }
+}
+
 void y_undo_rollback(struct ydoc *doc, const struct y_txn *t)
 {
     for (size_t i = 0; i < doc->hooks->undo_count; i++) {
         struct y_undo *u = doc->hooks->undos[i];
         step_free(take_ready(u, t));
-        for (struct y_undo_step *s; (s = u->popped);) {
-            u->popped = s->next;
-            s->from->list[s->from->count++] = s; /* where it was: there is room */
-        }
+        y_undo_put_back(u, NULL);
     }
 }
 
@@ -377,6 +390,8 @@ void y_undo_after(struct y_undo *u, struct y_txn *t)
         u->capturing = false;
     else if (!u->redoing)
         clear(u, false, true);
+    if (t != &u->doc->first_txn) /* an observer's: what came until its turn counts as its own */
+        add_insertions(&s->insertions, t);
     uint64_t now = u->opts.now ? u->opts.now(u->opts.udata) : 0;
     keep_deletions(u, t, &s->deletions, true);
     if (joins(u, now)) {

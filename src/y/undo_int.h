@@ -56,6 +56,9 @@ struct y_undo {
     bool undoing, redoing;
 };
 
+/* Puts what was popped since `before` back on its stacks. */
+void y_undo_put_back(struct y_undo *u, const struct y_undo_step *before);
+
 /* Whether what is in `t` belongs to the manager. */
 bool y_undo_in_scope(const struct y_undo *u, const struct y_type *t);
 

@@ -108,9 +108,7 @@ int y_update_state_vector(const void *update, size_t len, enum y_format format, 
     return error;
 }
 
-/* --- diff
- * ------------------------------------------------------------------------------------------------
- */
+/* --- diff ------------------------------------------------------------------------------------- */
 
 /* By client, in order of coming; of a client that comes twice the last counts, as in a Map. */
 static int read_state_vector(const void *sv, size_t len, struct y_keys *states)

@@ -22,6 +22,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* what the shared library exports: this header, no more */
+#endif
+
 enum y_error {
     Y_OK = 0,
     Y_ERR_MALFORMED =
@@ -72,7 +79,8 @@ struct y_reader {
 static inline struct y_reader y_reader_of(const void *data, size_t len)
 {
     const uint8_t *p = data ? (const uint8_t *)data : (const uint8_t *)""; /* nothing may be NULL */
-    return (struct y_reader){p, p + len, Y_OK};
+    struct y_reader r = {p, p + len, Y_OK};
+    return r;
 }
 uint64_t y_read_varuint(struct y_reader *r); /* at most 2^53 - 1, as in lib0 */
 uint8_t y_read_u8(struct y_reader *r);
@@ -224,10 +232,14 @@ struct y_slice y_type_name(const struct y_type *t);
 struct y_type *y_type_parent(const struct y_type *t);
 /* Units of text, values of an array or XML, keys of a map. */
 uint64_t y_type_length(const struct y_type *t);
-/* What toJSON() gives, as JSON: a text's string, an array, an object, XML's string. */
+/* What JSON.stringify(type.toJSON()) gives: a text's string, an array, an object, XML's markup as a
+ * string. Subdocuments are {}, bytes {"0":1,...}, bigints their digits; undefined is null in an array and
+ * left out of an object. Appends. */
 int y_type_json(const struct y_type *t, struct ybuf *out);
-/* An object with all roots (yjs doc.toJSON); roots without a kind are shown by what they hold: an array
- * of their list, or an object of their keys. */
+/* An object with all roots (yjs doc.toJSON). A root that nobody has given a kind, which Yjs does not
+ * show, is shown by what it holds: text or embeds make a string, XML nodes alone their markup, other
+ * values an array; a list that was emptied is the empty string; without a list, keys make an object. One
+ * that holds nothing is left out. */
 int ydoc_json(const struct ydoc *doc, struct ybuf *out);
 
 /* --- transactions ----------------------------------------------------------------------------- */
@@ -281,7 +293,8 @@ int y_text_insert_embed(struct y_type *t, uint64_t pos, const struct y_value *em
 int y_text_insert_embed_type(struct y_type *t, uint64_t pos, enum y_type_ref ref, const char *name,
                              const struct y_slice *attributes, struct y_type **made);
 int y_text_delete(struct y_type *t, uint64_t pos, uint64_t len);
-/* An attribute whose value is null is taken away. */
+/* An attribute whose value is null is taken away. What is beyond the end of the text becomes newlines, of
+ * which Quill thinks that they are there. */
 int y_text_format(struct y_type *t, uint64_t pos, uint64_t len, const struct y_slice *attributes);
 /* Appends the text without embeds (YText.toString); of XML, the markup (YXmlText.toString). */
 int y_text_string(const struct y_type *t, struct ybuf *out);
@@ -297,17 +310,21 @@ struct y_delta_op {
 };
 /* The whole text as insertions, as YText.toDelta(). `snapshot` (may be NULL) is an encoded snapshot: the
  * text as it was then, which takes a document that keeps deleted content; with `previous` too, what
- * changed in between has the attribute `ychange`. Free with y_delta_free(); slices are borrowed. */
+ * changed in between has the attribute `ychange`. The delta is the caller's, freed with
+ * y_delta_free(); the types in it are borrowed. */
 int y_text_delta(const struct y_type *t, const struct y_slice *snapshot,
                  const struct y_slice *previous, struct y_delta_op **ops, size_t *n);
 void y_delta_free(struct y_delta_op *ops, size_t n);
-/* Applies insertions, retains and deletions (YText.applyDelta); `sanitize` leaves out a trailing newline,
- * as Quill wants it, when set as in Yjs's default. */
+/* Applies insertions, retains and deletions (YText.applyDelta). An insertion has a string, an embed (any),
+ * or several; not a type, for which there is y_text_insert_embed_type(). `sanitize` is what it is in yjs
+ * 13.6, where it is true by default: if false, the newline at the end of the last insertion, where that is
+ * the end of the text, is left out. */
 int y_text_apply_delta(struct y_type *t, const struct y_delta_op *ops, size_t n, bool sanitize);
 
 /* --- XML -------------------------------------------------------------------------------------- */
 
-/* Appends the markup of an element, fragment, text or hook (toString). */
+/* Appends the markup of an element, fragment or text; of a hook what JavaScript makes of one,
+ * [object Object] (toString). Names of elements are in lower case as far as ASCII and Latin-1 go. */
 int y_xml_string(const struct y_type *t, struct ybuf *out);
 
 /* --- observing -------------------------------------------------------------------------------- */
@@ -327,14 +344,19 @@ y_observe_deep(struct y_type *t,
 void y_unobserve(struct y_observer *o);
 
 /* Called with the update of each transaction that changed something, local or not (yjs doc.on('update')),
- * after its observers. At most one for each format and document; fn NULL takes it away. */
+ * after its observers. At most one for each format and document; fn NULL takes it away.
+ *
+ * When memory runs out while observers and listeners are told, the change stands, some of them were not
+ * told, and the call that made it returns Y_ERR_NOMEM. */
 int ydoc_on_update(struct ydoc *doc, enum y_format format,
                    void (*fn)(struct ydoc *doc, const uint8_t *update, size_t len,
                               const void *origin, void *udata),
                    void *udata);
 
 enum y_subdoc_change { Y_SUBDOC_ADDED, Y_SUBDOC_REMOVED, Y_SUBDOC_LOADED };
-/* Called for each subdocument that a transaction brought, took away, or that wants to be loaded. */
+/* Called for each subdocument that a transaction brought, took away, or that wants to be loaded: one that
+ * was inserted here, or whose options say autoLoad. After the updates; first all that came, then those
+ * that went, then those to load (yjs doc.on('subdocs')). */
 int ydoc_on_subdoc(struct ydoc *doc,
                    void (*fn)(struct ydoc *doc, enum y_subdoc_change change, struct y_slice guid,
                               struct y_slice options, void *udata),
@@ -454,5 +476,12 @@ int y_update_inspect(const void *update, size_t len, enum y_format format, struc
 /* Verifies every invariant of the document's structures; for tests. NULL if all hold, else which
  * does not (static text). */
 const char *ydoc_check(const struct ydoc *doc);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -83,9 +83,12 @@ struct y_type {
     uint32_t first_entry, last_entry; /* seqs of a map, or of attributes */
     uint8_t ref;                      /* enum y_type_ref */
     bool has_format;                  /* had a Y_FORMAT in it, ever */
-    struct y_type *next_work;
+    struct y_type *next_work;         /* while it is deleted: */
+    y_handle next_item;
+    uint32_t next_entry;
     struct y_observer *observers;
     uint32_t mark; /* while observers are sorted out */
+    bool held;     /* a root that somebody outside may know: a rollback leaves it */
 };
 
 struct y_range {
@@ -108,6 +111,18 @@ struct y_block {
     struct y_entry *e;
     uint32_t first;
     uint16_t n, cap;
+};
+
+/* A deletion that waits. */
+struct y_late {
+    uint32_t clock, len;
+    uint32_t epoch; /* of the transaction that pushed it */
+};
+
+/* One that a transaction took out of its client's heap. */
+struct y_late_popped {
+    uint32_t client;
+    struct y_late late;
 };
 
 /* A struct that waits: v1 bytes. */
@@ -135,23 +150,32 @@ struct y_client {
     /* waiting: a heap by clock; deletions beyond state */
     struct y_waiting **heap;
     uint32_t heap_count, heap_cap;
-    struct y_ranges late;               /* deletions */
-    struct y_ranges late_before;        /* as they were before this transaction tried them */
-    uint32_t late_epoch, late_count;    /* how many there were when this transaction began */
-    uint32_t blocked_on, blocked_clock; /* index or Y_NOBODY */
-    uint32_t waiters, waiter_prev, waiter_next;
+    struct y_late *late; /* a heap by clock */
+    uint32_t late_count, late_cap;
+    /* what its first struct lacks: index or Y_NOBODY; and which struct that was */
+    uint32_t blocked_on, blocked_clock;
+    const struct y_waiting *blocked;
+    /* who waits for this one: a pairing heap by blocked_clock, of 1 + index */
+    uint32_t waiters, waiter_child, waiter_prev, waiter_next;
     uint32_t next_work;
     bool in_work;
 };
 
+/* A place at whose two sides the end of the transaction tries to merge. If an item was cut there,
+ * also what it was, which a rollback makes of it again: its content stays where it was in the pool,
+ * but for a surrogate pair that was cut. */
 struct y_split {
     uint32_t client, clock;
+    uint32_t off, bytes, from; /* `pair` was at `from` */
+    uint8_t pair[4];
+    uint8_t room;
+    bool cut, cut_pair;
 };
 
 /* What a transaction did to a client. */
 struct y_change {
     uint32_t client, before, after; /* state; after is set at the end */
-    uint32_t order;                 /* of its first deletion among those of other clients */
+    uint32_t order;                 /* of its first deletion among those of others */
     struct y_ranges deleted;        /* sorted at the end */
     bool marked;                    /* not all of that came deleted already */
 };
@@ -159,6 +183,14 @@ struct y_change {
 /* A chain that changed, of a type that was there before: an event is due. */
 struct y_touched {
     uint32_t type, seq;
+    uint32_t next; /* 1 + the next one of the same type, while observers are called */
+};
+
+/* A subdocument that came or went; guid and options in the transaction's `subdoc_bytes`. */
+struct y_subdoc {
+    enum y_subdoc_change change;
+    y_handle item;
+    size_t at, guid, options; /* where its bytes are, and how many of each */
 };
 
 /* A transaction. One is under way at a time; those that observers make wait for the end of the one
@@ -171,19 +203,33 @@ struct y_txn {
     bool touched;         /* something was integrated or deleted */
     bool cleanup_formats; /* a remote change of a text with formats (yjs _needFormattingCleanup) */
     int error;            /* it will be rolled back */
+    uint32_t steps;       /* things done: an edit that failed before its first one did nothing */
+    /* how many there were before it: what is beyond goes when it is rolled back */
+    uint32_t clients, names, last_root;
     struct y_change *changes;
     uint32_t change_count, change_cap;
-    uint32_t deleters; /* clients of which something was deleted */
+    uint32_t deleting; /* how many clients it deleted something of */
     struct y_split *splits;
     size_t split_count, split_cap;
     struct y_touched *types;
     size_t type_count, type_cap;
+    struct y_subdoc *subdocs; /* while somebody listens */
+    size_t subdoc_count, subdoc_cap;
+    struct ybuf subdoc_bytes;
     struct ybuf *out; /* wants the update */
 };
 
 #define Y_CHUNK 1024
+#define Y_MARKS 16
+/* Where the value of an item stands that was asked for last; epoch: when. */
+struct y_last_value {
+    y_handle item;
+    uint32_t at, offset, epoch;
+};
+
 struct ydoc {
     struct ydoc_opts opts;
+    uint64_t seed; /* of hashes */
     /* clients */
     struct y_client *clients;
     uint32_t client_count, client_cap;
@@ -211,21 +257,35 @@ struct ydoc {
     /* transactions */
     struct y_txn *txn, first_txn, *queue; /* under way; the usual one; to be cleaned up after it */
     uint32_t epoch, depth, stamp;
+    uint32_t marks[Y_MARKS]; /* steps of the transaction when depth was that */
+    bool entries_made;       /* in this transaction */
     bool cleaning;
     bool calling; /* observers */
     const struct y_txn *observing;
-    bool touched;      /* the last transaction changed something */
+    bool touched;        /* the last transaction changed something */
+    struct y_same *same; /* a hash table */
+    uint32_t same_count, same_cap;
     uint32_t observed; /* how many want to know what changed: observers, undo managers, listeners */
+    uint32_t observer_count, deep_count; /* of types; `gone_count` wait to be freed */
+    uint32_t gone_count;
     struct y_hooks *hooks;
     struct y_redone *redone; /* what was brought back as what; NULL: nothing ever */
-    bool rejoining;          /* a rollback merges what it split */
+    struct y_last_value last_value;
     /* waiting */
     uint32_t work;
     struct y_waiting *popped;
-    bool pushed, late_tried; /* in this transaction */
+    bool pushed; /* in this transaction */
+    struct y_late_popped *late_popped;
+    uint32_t late_popped_count, late_popped_cap;
     size_t waiting_bytes, waiting_structs, waiting_deletes;
     struct y_type *gone; /* while rolling back */
     size_t extra;        /* bytes of memory besides arena and pool, about */
+};
+
+/* Two formats whose values are the very same object: see attrs.h. */
+struct y_same {
+    uint64_t id, as; /* client << 32 | clock, of the format and of the one that had it first */
+    bool used;
 };
 
 /* Interned names: of roots, map keys, XML nodes. They may hold NUL. */
@@ -239,6 +299,18 @@ struct y_name {
 uint32_t y_client_find(const struct ydoc *doc, uint64_t id);      /* Y_NOBODY */
 int y_client_of(struct ydoc *doc, uint64_t id, uint32_t *client); /* makes it */
 int y_clients_sorted(struct ydoc *doc);                           /* brings doc->order up to date */
+void y_clients_rollback(struct ydoc *doc, uint32_t count);        /* forgets what came later */
+
+/* A hash that nobody outside can foresee, so that nobody can make a table slow. */
+static inline uint32_t y_mix(const struct ydoc *doc, uint64_t n)
+{
+    n ^= doc->seed;
+    n ^= n >> 32;
+    n *= UINT64_C(0x9e3779b97f4a7c15);
+    n ^= n >> 29;
+    n *= UINT64_C(0xbf58476d1ce4e5b9);
+    return (uint32_t)(n >> 32);
+}
 
 /* Where the struct is that has `clock`, which is below the client's state. */
 struct y_at y_find(struct y_client *c, uint32_t clock);
@@ -253,7 +325,7 @@ int y_append_room(struct ydoc *doc, struct y_client *c);
 void y_append(struct ydoc *doc, y_handle h);
 int y_insert_after(struct ydoc *doc, struct y_client *c, struct y_at at, y_handle h);
 /* Removes `n` structs, the last of them at `at`. */
-void y_remove(struct y_client *c, struct y_at at, uint32_t n);
+void y_remove(struct ydoc *doc, struct y_client *c, struct y_at at, uint32_t n);
 
 static inline struct y_item *y_item(const struct ydoc *doc, y_handle h)
 {
@@ -272,7 +344,7 @@ void y_drop_content(struct ydoc *doc, struct y_item *it);
 void y_pool_compact(struct ydoc *doc);
 static inline const uint8_t *y_content(const struct ydoc *doc, const struct y_item *it)
 {
-    return doc->pool + it->off;
+    return it->bytes ? doc->pool + it->off : (const uint8_t *)"";
 }
 /* Appends the UTF-8 of a string item from UTF-16 unit `from` up to `to`; half a pair is U+FFFD. */
 int y_string_out(const struct ydoc *doc, const struct y_item *it, uint32_t from, uint32_t to,
@@ -280,14 +352,16 @@ int y_string_out(const struct ydoc *doc, const struct y_item *it, uint32_t from,
 /* Byte offset in `s` of UTF-16 unit `at`; *inside: that is the middle of a pair, whose first byte
  * the offset is. */
 size_t y_utf16_offset(const uint8_t *s, size_t bytes, uint32_t at, bool *inside);
+/* The same of a string of `units`, from whichever end is nearer. */
+size_t y_utf16_offset_of(const uint8_t *s, size_t bytes, uint32_t units, uint32_t at, bool *inside);
 
 /* --- struct.c: splitting and merging ---------------------------------------------------------- */
 
 /* Cuts off what is from `at` (of its own clocks) on; the right part. Needs one reserved item. 0:
  * out of memory, nothing changed. */
 y_handle y_split(struct ydoc *doc, y_handle h, uint32_t at);
-/* The same without noting it for the merging at the end of the transaction. */
-y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at);
+/* The same without noting it for the end of the transaction; `m` learns of a pair that was cut. */
+y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at, struct y_split *m);
 /* The item that ends with, begins with `id`, cut there if need be; GC is never cut. 0: no memory.
  */
 y_handle y_clean_end(struct ydoc *doc, struct y_id id);
@@ -295,6 +369,8 @@ y_handle y_clean_start(struct ydoc *doc, struct y_id id);
 /* Merges the struct at `at` into what is left of it, and that again, as far as it goes; how many
  * went. `at` is then where they are now. */
 uint32_t y_merge_left(struct ydoc *doc, struct y_client *c, struct y_at *at);
+/* Makes one item again of what was cut; false if `m` says nothing of a cut. */
+void y_unsplit(struct ydoc *doc, const struct y_split *m);
 int y_note_split(struct ydoc *doc, uint32_t client, uint32_t clock);
 
 /* --- chain.c: names, chains, types ------------------------------------------------------------ */
@@ -310,6 +386,8 @@ int y_root_of(struct ydoc *doc, const void *name, size_t len, struct y_type **t)
 uint32_t y_entry_find(const struct ydoc *doc, const struct y_type *t, uint32_t name);
 int y_entry_of(struct ydoc *doc, struct y_type *t, uint32_t name, uint32_t *seq);
 void y_chains_free(struct ydoc *doc);
+/* Forgets roots, keys without values and names that came later. */
+void y_chains_rollback(struct ydoc *doc, uint32_t last_root, uint32_t names);
 static inline struct y_type *y_seq_type(const struct ydoc *doc, uint32_t seq)
 {
     return doc->types[doc->seqs[seq].type];
@@ -357,11 +435,14 @@ static inline uint32_t y_visible_bytes(const struct y_item *it)
 bool y_missing(struct ydoc *doc, uint32_t client, const struct y_struct *s, struct y_rid *what);
 /* Integrates a struct that nothing is missing for and that reaches beyond the client's state. */
 int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s);
-/* Integrates an item of ours whose chain, origins and content are set, between `left` and `right`, or
- * where it belongs if others are between them. As y_link(). */
+/* A stamp for items that none has yet. */
+uint32_t y_next_stamp(struct ydoc *doc);
+/* Integrates an item whose chain, origins and content are set, between `left` and `right`, or where it
+ * belongs if others are between them. As y_link(). */
 int y_place(struct ydoc *doc, y_handle h, y_handle left, y_handle right, struct y_type *type);
 /* Links an item that has its place (left, right, seq, origins) into its chain, its client's structs
- * and the transaction. Needs y_append_room(); `type` of Y_TYPE. */
+ * and the transaction. Needs y_append_room(); `type` of Y_TYPE. On error it is linked, for the
+ * rollback to find, or it and its type are freed. */
 int y_link(struct ydoc *doc, y_handle h, struct y_type *type);
 
 /* --- observe.c -------------------------------------------------------------------------------- */
@@ -387,6 +468,16 @@ void y_observers_call(struct ydoc *doc, struct y_txn *t);
 void y_listeners_call(struct ydoc *doc, struct y_txn *t);
 void y_observers_free(struct y_type *t);
 void y_hooks_free(struct ydoc *doc);
+static inline bool y_subdocs_wanted(const struct ydoc *doc)
+{
+    return doc->hooks && doc->hooks->subdoc;
+}
+/* Notes that a subdocument came (`own`: was inserted here, and so is loaded) or is deleted (before it
+ * is marked). Y_OK or Y_ERR_NOMEM. */
+int y_subdoc_added(struct ydoc *doc, const struct y_item *it, y_handle h, bool own);
+int y_subdoc_deleted(struct ydoc *doc, const struct y_item *it);
+/* The transaction ended: what came and went in it is forgotten (yjs ContentDoc.delete). */
+void y_subdocs_settle(struct ydoc *doc, struct y_txn *t);
 
 /* --- wait.c ----------------------------------------------------------------------------------- */
 
@@ -398,8 +489,9 @@ int y_wait_drain(struct ydoc *doc);
 /* The client came further: what waits in it or for it may go on. */
 void y_wait_look(struct ydoc *doc, uint32_t client);
 void y_wait_rollback(struct ydoc *doc);
-void y_wait_commit(struct ydoc *doc, const struct y_txn *t);
+void y_wait_commit(struct ydoc *doc);
 void y_wait_free(struct y_client *c);
+const char *y_wait_check(const struct ydoc *doc);
 
 /* --- transaction.c ---------------------------------------------------------------------------- */
 
@@ -414,16 +506,19 @@ void y_txns_free(struct ydoc *doc);
 struct y_change *y_touch(struct ydoc *doc, uint32_t client);
 /* What the transaction did to a client; NULL: nothing. */
 const struct y_change *y_change_of(const struct ydoc *doc, const struct y_txn *t, uint32_t client);
-/* Whether the transaction brought, deleted the item (yjs YEvent `adds`, `deletes`). */
+/* The state of a client before the transaction; that of now if nobody has changed it since. */
+uint32_t y_txn_before(const struct ydoc *doc, const struct y_txn *t, uint32_t client);
+/* Whether the transaction brought, deleted the item (yjs YEvent `adds`, `deletes`). What came in later
+ * transactions, which observers made, counts as brought too, as in Yjs. */
 bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
 bool y_txn_deletes(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
 int y_delete(struct ydoc *doc, y_handle h);
-/* Notes clocks as deleted in the transaction under way. */
-int y_note_deleted(struct ydoc *doc, const struct y_item *it);
 int y_delete_range(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t end);
 /* An item of the chain changed: an event may be due (yjs addChangedTypeToTransaction). */
 int y_changed(struct ydoc *doc, uint32_t seq);
 
+/* Notes in the transaction that something was deleted. */
+int y_note_deleted(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len);
 int y_ranges_add(struct y_ranges *r, uint32_t clock, uint32_t len);
 int y_ranges_room(struct y_ranges *r);
 void y_ranges_sort(struct y_ranges *r);
@@ -465,6 +560,8 @@ int y_delete_units(struct ydoc *doc, struct y_spot *at, uint64_t units);
 int y_value_content(const struct y_value *v, uint8_t *kind, struct ybuf *out);
 /* The value with index `at` of a countable item. */
 struct y_value y_item_value(const struct ydoc *doc, const struct y_item *it, uint32_t at);
+/* The values of an item one after another; *at begins as 0. False after the last. */
+bool y_value_next(const struct ydoc *doc, const struct y_item *it, uint32_t *at, struct y_value *v);
 /* A type that is in no chain yet; ref and name as in y_list_insert_type. */
 int y_type_make(struct ydoc *doc, enum y_type_ref ref, const char *name, struct y_type **made);
 
@@ -487,11 +584,46 @@ bool y_quick_erase(struct y_type *t, uint64_t pos, uint64_t len, int *error);
 int y_format_insert(struct y_type *t, uint64_t pos, uint8_t kind, const void *data, size_t n,
                     uint32_t units, struct y_type *type, const struct y_slice *attributes);
 int y_format_delete(struct y_type *t, uint64_t pos, uint64_t len);
+/* What yjs calls cleanupFormattingGap: of the formats from `start` up to the next value, deletes those
+ * that later ones overrule and those that say what holds there already. `left`: what is before
+ * `start`. */
+int y_format_gap(struct ydoc *doc, y_handle left, y_handle start);
 /* Takes away formats that a remote transaction made superfluous, in a transaction of its own (yjs
  * cleanupYTextAfterTransaction). */
 int y_format_cleanup(struct ydoc *doc, const struct y_txn *t);
-/* The delta of a text's event (yjs YTextEvent): fills e->ops, e->op_count. */
+/* The format item `copy` has the very object that `original` has (or, if that is 0, one of its own): to
+ * be said when one of ours is made. Y_OK or Y_ERR_NOMEM. */
+int y_same_value(struct ydoc *doc, y_handle copy, y_handle original);
+/* Y_OK; or Y_ERR_RANGE if `pos` is beyond the end or, counted in bytes, inside a character. Changes
+ * nothing. */
+int y_text_place(const struct y_type *t, uint64_t pos);
+
+/* --- delta.c ---------------------------------------------------------------------------------- */
+
+/* The delta of a text's event (yjs YTextEvent): fills e->ops, e->op_count.
+ *
+ * A delta is one block of memory: the operations, then their values, then all bytes that these point
+ * to. y_delta_free() frees that block; so whoever makes a delta makes it with a y_delta_builder. */
 int y_text_event_delta(struct y_event *e);
+
+/* A delta under construction; all zero is an empty one. Errors are sticky and come from
+ * y_delta_finish(). */
+struct y_delta_builder {
+    int error;
+    struct y_delta_op *ops; /* their pointers are offsets until the end */
+    size_t op_count, op_cap;
+    struct y_value *values;
+    size_t value_count, value_cap;
+    struct ybuf bytes;
+};
+/* Begins an operation; values that are added then belong to it, and count for its length. */
+void y_delta_op(struct y_delta_builder *b, enum y_delta_kind kind, uint64_t len);
+/* Adds a value; its bytes are copied. */
+void y_delta_value(struct y_delta_builder *b, const struct y_value *v);
+/* Makes an insertion of the bytes that were appended to `bytes` since it was `from` long; false: none. */
+bool y_delta_text(struct y_delta_builder *b, size_t from, uint64_t len);
+/* The delta, owned by the caller; NULL, 0 if it is empty. Releases the builder, in any case. */
+int y_delta_finish(struct y_delta_builder *b, struct y_delta_op **ops, size_t *n);
 
 /* --- event.c ---------------------------------------------------------------------------------- */
 
@@ -508,10 +640,21 @@ struct y_event {
     struct y_path_step *path;
     size_t path_count;
     const struct y_type *path_from; /* what `path` begins at */
+    uint32_t first, last;           /* in txn->types: 1 + what changed of it */
     bool has_ops, has_keys;
-    struct ybuf scratch; /* that they borrow from */
+    const uint8_t *pool; /* where what they borrow was */
+    size_t pool_len;
+    struct ybuf scratch; /* that keys and path borrow from */
 };
 void y_event_release(struct y_event *e);
+
+/* --- json.c, xml.c ---------------------------------------------------------------------------- */
+
+/* Appends a value as JSON; undefined and none as null, which y_value_undefined() tells. */
+int y_value_json(const struct ydoc *doc, const struct y_value *v, struct ybuf *out);
+bool y_value_undefined(const struct y_value *v);
+/* Appends a type's toString(); `quoted`: escaped for a JSON string. */
+int y_xml_write(const struct y_type *t, bool quoted, struct ybuf *out);
 
 /* --- redone.c --------------------------------------------------------------------------------- */
 
@@ -530,8 +673,6 @@ int y_keep(struct ydoc *doc, y_handle h);
 /* The journal of the transaction under way. */
 void y_redone_begin(struct ydoc *doc);
 void y_redone_rollback(struct ydoc *doc);
-/* Whether both were one item, with one link, when the transaction that is rolled back began. */
-bool y_redone_parted(const struct ydoc *doc, const struct y_item *left, const struct y_item *right);
 void y_redone_free(struct ydoc *doc);
 
 /* --- undo.c ----------------------------------------------------------------------------------- */
@@ -549,6 +690,9 @@ void y_undo_forget(struct ydoc *doc, const struct y_type *t);
 
 int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format format,
                          struct ybuf *out);
+/* Before the end of a transaction: room in `t->out` for its update, so that writing it later cannot
+ * fail; or, of contents that may need more memory than room, the update as it would be now. */
+int y_encode_room(struct ydoc *doc, const struct y_txn *t, struct ybuf *draft);
 
 /* Writes what is deleted, with `late` also what is to be when it comes; doc->order is up to date. */
 int y_put_delete_set(struct ydoc *doc, struct y_enc *e, bool late);
