@@ -703,6 +703,14 @@ static int play_delete(struct play *p, uint64_t pos, uint64_t len)
     return error ? error : y_text_delete(t, pos, len);
 }
 
+/* An edit that failed and did nothing may be made again in the same transaction; one that dooms it fails
+ * again. */
+#define AGAIN(error, edit)                                                                         \
+    do {                                                                                           \
+        if (!(error) && ((error) = (edit)) < 0)                                                    \
+            (error) = (edit);                                                                      \
+    } while (0)
+
 static int play_map(struct play *p, const char *key, bool nested)
 {
     struct y_type *t, *made;
@@ -713,9 +721,8 @@ static int play_map(struct play *p, const char *key, bool nested)
     error = ydoc_begin(p->doc, NULL);
     if (error)
         return error;
-    error = y_map_set_type(t, key, strlen(key), Y_REF_MAP, NULL, &made);
-    if (!error)
-        error = y_map_set(made, "in", 2, &v);
+    AGAIN(error, y_map_set_type(t, key, strlen(key), Y_REF_MAP, NULL, &made));
+    AGAIN(error, y_map_set(made, "in", 2, &v));
     int end = ydoc_commit(p->doc);
     return end ? end : error;
 }
@@ -765,9 +772,8 @@ static int play_step(struct play *p, int step)
         int error = ydoc_begin(p->doc, NULL);
         if (error)
             return error;
-        error = play_delete(p, 1, 4);
-        if (!error)
-            error = play_type(p, 2, "x");
+        AGAIN(error, play_delete(p, 1, 4));
+        AGAIN(error, play_type(p, 2, "x"));
         int end = ydoc_commit(p->doc);
         return end ? end : error;
     }
@@ -786,10 +792,10 @@ static int play_step(struct play *p, int step)
         int error = ydoc_begin(p->doc, NULL);
         if (error)
             return error;
-        error = play_type(p, 0, "y");
-        int undone = y_undo(p->u);
+        AGAIN(error, play_type(p, 0, "y"));
+        AGAIN(error, y_undo(p->u));
         int end = ydoc_commit(p->doc);
-        return end ? end : error ? error : undone < 0 ? undone : Y_OK;
+        return end ? end : error < 0 ? error : Y_OK;
     }
     default:
         return 1;
