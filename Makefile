@@ -191,11 +191,12 @@ $(B)/fuzz-%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(MODE)),,$(B)/tests/fuzz/re
 # The drivers of the scripts in tests/<folder>/oracle/.
 $(B)/y-oracle $(B)/net-oracle: $(B)/%-oracle: $(B)/tests/%/oracle/driver.o
 $(B)/y-updates-oracle: $(B)/tests/y/oracle/updates_driver.o
+$(B)/y-undo-oracle: $(B)/tests/y/oracle/undo_driver.o
 $(B)/y-format-oracle: $(B)/tests/y/oracle/format_driver.o
 $(B)/y-types-oracle: $(B)/tests/y/oracle/types_driver.o
-$(B)/y-oracle $(B)/y-updates-oracle $(B)/y-format-oracle $(B)/y-types-oracle: $(LIBS_y)
+$(B)/y-oracle $(B)/y-updates-oracle $(B)/y-format-oracle $(B)/y-types-oracle $(B)/y-undo-oracle: $(LIBS_y)
 $(B)/net-oracle: $(LIBS_net)
-$(B)/y-oracle $(B)/y-updates-oracle $(B)/y-format-oracle $(B)/y-types-oracle $(B)/net-oracle:
+$(B)/y-oracle $(B)/y-updates-oracle $(B)/y-format-oracle $(B)/y-types-oracle $(B)/y-undo-oracle $(B)/net-oracle:
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ $(if $(findstring net,$@),$(PKG_LIBS)) -o $@
 

@@ -238,6 +238,8 @@ struct y_type *y_type_new(struct ydoc *doc, uint8_t ref)
 void y_type_free(struct ydoc *doc, struct y_type *t)
 {
     y_observers_free(t);
+    if (doc->hooks)
+        y_undo_forget(doc, t);
     for (uint32_t s = t->first_entry, next; s; s = next) {
         next = doc->seqs[s].next;
         entry_forget(doc, s);

@@ -50,6 +50,7 @@ void ydoc_free(struct ydoc *doc)
     y_mem_free(doc->same);
     y_txns_free(doc);
     y_hooks_free(doc);
+    y_redone_free(doc);
     y_mem_free(doc);
 }
 
@@ -78,6 +79,8 @@ static const char *check_item(const struct ydoc *doc, y_handle h)
         return it->flags != Y_DEAD || it->seq ? "GC that is not deleted, or in a chain" : NULL;
     if (!it->seq)
         return "an item without a chain";
+    if ((it->flags & Y_REDONE) && y_redone_of(doc, it).client == Y_NOBODY)
+        return "an item was brought back as nobody knows what";
     const struct y_seq *s = &doc->seqs[it->seq];
     if (it->left ? y_item(doc, it->left)->right != h : s->first != h)
         return "an item's left neighbour does not know it";

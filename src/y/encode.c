@@ -159,7 +159,8 @@ static void put_client(const struct ydoc *doc, struct y_enc *e, const struct y_c
 
 /* --- delete sets ------------------------------------------------------------------------------ */
 
-static int deleted_ranges(const struct ydoc *doc, const struct y_client *c, struct y_ranges *r)
+static int deleted_ranges(const struct ydoc *doc, const struct y_client *c, bool late,
+                          struct y_ranges *r)
 {
     r->count = 0;
     for (uint32_t b = 0; b < c->block_count; b++) {
@@ -169,10 +170,10 @@ static int deleted_ranges(const struct ydoc *doc, const struct y_client *c, stru
                 return Y_ERR_NOMEM;
         }
     }
-    for (uint32_t i = 0; i < c->late_count; i++)
+    for (uint32_t i = 0; i < c->late_count && late; i++)
         if (y_ranges_add(r, c->late[i].clock, c->late[i].len) < 0)
             return Y_ERR_NOMEM;
-    if (c->late_count)
+    if (c->late_count && late)
         y_ranges_sort(r);
     return Y_OK;
 }
@@ -185,7 +186,7 @@ static void put_ranges(struct y_enc *e, uint64_t client, const struct y_ranges *
 }
 
 /* Every range is found before the first is written, because the count of clients comes first. */
-static int put_delete_set(struct ydoc *doc, struct y_enc *e)
+int y_put_delete_set(struct ydoc *doc, struct y_enc *e, bool late)
 {
     uint64_t clients = 0;
     struct y_ranges *all = NULL;
@@ -197,7 +198,7 @@ static int put_delete_set(struct ydoc *doc, struct y_enc *e)
         memset(all, 0, doc->client_count * sizeof(*all));
     }
     for (uint32_t i = 0; i < doc->client_count && !error; i++) {
-        error = deleted_ranges(doc, &doc->clients[doc->order[i]], &all[i]);
+        error = deleted_ranges(doc, &doc->clients[doc->order[i]], late, &all[i]);
         clients += all[i].count > 0;
     }
     if (!error) {
@@ -273,7 +274,7 @@ static int put_document(struct ydoc *doc, struct y_enc *e, const uint32_t *known
         for (uint32_t i = 0; i < planned; i++)
             if (parts[i].total)
                 put_client(doc, e, &doc->clients[doc->order[i]], &parts[i]);
-        error = put_delete_set(doc, e);
+        error = y_put_delete_set(doc, e, true);
     }
     for (uint32_t i = 0; i < planned; i++)
         y_mem_free(parts[i].list);

@@ -146,22 +146,12 @@ static int delete_at_once(struct ydoc *doc, y_handle h)
     return Y_OK;
 }
 
-/* What of linking needs memory. */
-static int announce(struct ydoc *doc, struct y_item *it)
-{
-    y_touch(doc, it->client);
-    int error = y_changed(doc, it->seq);
-    if (error || it->kind != Y_DELETED)
-        return error;
-    it->flags |= Y_DEAD;
-    return y_note_deleted(doc, it->client, it->clock, it->len);
-}
-
 int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
 {
     struct y_item *it = y_item(doc, h);
     struct y_seq *s = &doc->seqs[it->seq];
-    int error = announce(doc, it);
+    y_touch(doc, it->client);
+    int error = y_changed(doc, it->seq);
     if (error) {
         if (type)
             y_type_free(doc, type);
@@ -169,6 +159,8 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
         y_item_free(doc, h);
         return error;
     }
+    if (it->kind == Y_DELETED)
+        it->flags |= Y_DEAD;
     if (it->left) {
         struct y_item *left = y_item(doc, it->left);
         it->right = left->right;
@@ -199,7 +191,19 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
         if (error)
             return error;
     }
-    return delete_at_once(doc, h);
+    if (it->kind == Y_DELETED) /* only now: the order of clients in the delete set is Yjs's */
+        error = y_note_deleted(doc, it->client, it->clock, it->len);
+    return error ? error : delete_at_once(doc, h);
+}
+
+int y_place(struct ydoc *doc, y_handle h, y_handle left, y_handle right, struct y_type *type)
+{
+    struct y_item *it = y_item(doc, h);
+    y_handle first = left ? y_item(doc, left)->right : doc->seqs[it->seq].first;
+    it->left = left;
+    if (first != right)
+        it->left = resolve(doc, it, left, right, first);
+    return y_link(doc, h, type);
 }
 
 static int add_gc(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len)
@@ -327,11 +331,7 @@ int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s)
         y_item_free(doc, h);
         return error;
     }
-    y_handle first = p.left ? y_item(doc, p.left)->right : doc->seqs[p.seq].first;
-    it->left = p.left;
-    if (first != p.right)
-        it->left = resolve(doc, it, p.left, p.right, first);
-    error = y_link(doc, h, type);
+    error = y_place(doc, h, p.left, p.right, type);
     return !error && s->kind == Y_DOC && y_subdocs_wanted(doc)
                ? y_subdoc_added(doc, y_item(doc, h), h, false)
                : error;

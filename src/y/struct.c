@@ -133,6 +133,8 @@ y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at, struct y_split *m)
     struct y_at place = y_find(c, it->clock);
     struct y_seq *s = &doc->seqs[it->seq];
     uint32_t bytes = y_visible_bytes(it);
+    if ((it->flags & Y_REDONE) && y_redone_room(doc) < 0)
+        return 0;
     y_handle rh = y_item_new(doc);
     struct y_item *right = y_item(doc, rh);
     right->client = it->client;
@@ -153,6 +155,8 @@ y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at, struct y_split *m)
     }
     it->len = at;
     it->right = rh;
+    if (it->flags & Y_REDONE)
+        y_redone_split(doc, it, right);
     if (right->right)
         y_item(doc, right->right)->left = rh;
     else

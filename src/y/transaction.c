@@ -113,6 +113,7 @@ int y_begin(struct ydoc *doc, const void *origin, bool local)
     t->last_root = doc->roots.last_entry;
     doc->entries_made = false;
     doc->txn = t;
+    y_redone_begin(doc);
     if (y_txn_room(doc) < 0) {
         finish(doc, t);
         return Y_ERR_NOMEM;
@@ -388,6 +389,8 @@ static void to_gc(struct ydoc *doc, struct y_item *it, struct y_type **work)
     } else {
         y_drop_content(doc, it);
     }
+    if (it->flags & Y_REDONE)
+        y_redone_forget(doc, it);
     it->kind = Y_GC;
     it->flags = Y_DEAD;
     it->seq = it->off = it->bytes = 0;
@@ -600,6 +603,7 @@ static void take_back(struct ydoc *doc, const struct y_change *ch)
 static void rollback(struct ydoc *doc, struct y_txn *t)
 {
     doc->gone = NULL;
+    y_redone_rollback(doc);
     for (uint32_t i = 0; i < t->change_count; i++)
         take_back(doc, &t->changes[i]);
     for (uint32_t i = 0; i < t->change_count; i++)
@@ -615,6 +619,8 @@ static void rollback(struct ydoc *doc, struct y_txn *t)
         y_unsplit(doc, &t->splits[i]);
     y_chains_rollback(doc, t->last_root, t->names);
     y_clients_rollback(doc, t->clients);
+    if (doc->hooks)
+        y_undo_rollback(doc, t);
     t->touched = false;
     t->change_count = 0;
 }
@@ -682,6 +688,8 @@ static void settle(struct ydoc *doc, struct y_txn *t, struct ybuf *draft)
     }
     if (t->out && !t->error)
         t->error = y_encode_room(doc, t, draft);
+    if (doc->hooks && !t->error)
+        t->error = y_undo_prepare(doc, t);
 }
 
 static void write_update(struct ydoc *doc, struct y_txn *t, struct ybuf *draft)

@@ -416,17 +416,19 @@ struct y_undo_opts {
     bool no_timeout;     /* capture_timeout 0: every transaction is undone alone */
     uint64_t (*now)(void *udata); /* ms; NULL: only y_undo_stop() separates */
     void *udata;
-    /* What is undone: transactions with one of these origins; none given: those whose origin is NULL. */
+    /* What is undone: transactions with one of these origins, in which NULL may be one; none given: edits
+     * made here (not applied updates) whose origin is NULL. The manager itself is one always. */
     const void *const *origins;
     size_t origin_count;
+    bool whole_document;            /* not only what is in `types` */
     bool ignore_remote_map_changes; /* undo a key even if somebody else set it since */
 };
-/* Undoes what happens in `types` and all in them. Copies opts. NULL when out of memory. Free it before
- * the document. */
+/* Undoes what happens in `types` and all in them. Copies opts. NULL when out of memory. Free it before the document. Content that it may have to bring back is not collected. */
 struct y_undo *y_undo_new(struct ydoc *doc, struct y_type *const *types, size_t n,
                           const struct y_undo_opts *opts);
 void y_undo_free(struct y_undo *u);
-/* 1 if something was undone (redone), 0 if there was nothing, or an error. */
+/* 1 if something was undone (redone), 0 if there was nothing, or an error and everything as it was. The
+ * transaction's origin is `u`. */
 int y_undo(struct y_undo *u);
 int y_redo(struct y_undo *u);
 size_t y_undo_depth(const struct y_undo *u);

@@ -269,6 +269,7 @@ struct ydoc {
     uint32_t observer_count, deep_count; /* of types; `gone_count` wait to be freed */
     uint32_t gone_count;
     struct y_hooks *hooks;
+    struct y_redone *redone; /* what was brought back as what; NULL: nothing ever */
     struct y_last_value last_value;
     /* waiting */
     uint32_t work;
@@ -436,6 +437,9 @@ bool y_missing(struct ydoc *doc, uint32_t client, const struct y_struct *s, stru
 int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s);
 /* A stamp for items that none has yet. */
 uint32_t y_next_stamp(struct ydoc *doc);
+/* Integrates an item whose chain, origins and content are set, between `left` and `right`, or where it
+ * belongs if others are between them. As y_link(). */
+int y_place(struct ydoc *doc, y_handle h, y_handle left, y_handle right, struct y_type *type);
 /* Links an item that has its place (left, right, seq, origins) into its chain, its client's structs
  * and the transaction. Needs y_append_room(); `type` of Y_TYPE. On error it is linked, for the
  * rollback to find, or it and its type are freed. */
@@ -652,10 +656,35 @@ bool y_value_undefined(const struct y_value *v);
 /* Appends a type's toString(); `quoted`: escaped for a JSON string. */
 int y_xml_write(const struct y_type *t, bool quoted, struct ybuf *out);
 
+/* --- redone.c --------------------------------------------------------------------------------- */
+
+/* Room for one more link, split or keep, which then cannot fail. */
+int y_redone_room(struct ydoc *doc);
+/* The item lives on in what begins at `to`. */
+void y_redone_set(struct ydoc *doc, struct y_item *it, struct y_id to);
+/* As what; client Y_NOBODY: it was not. */
+struct y_id y_redone_of(const struct ydoc *doc, const struct y_item *it);
+void y_redone_split(struct ydoc *doc, const struct y_item *left, const struct y_item *right);
+void y_redone_forget(struct ydoc *doc, const struct y_item *it);
+/* The item in which `id` is now, as it was brought back last, and how far in. */
+y_handle y_redone_follow(struct ydoc *doc, struct y_id id, uint32_t *diff);
+/* Keeps an item and all it is in from being collected (yjs keepItem). */
+int y_keep(struct ydoc *doc, y_handle h);
+/* The journal of the transaction under way. */
+void y_redone_begin(struct ydoc *doc);
+void y_redone_rollback(struct ydoc *doc);
+void y_redone_free(struct ydoc *doc);
+
 /* --- undo.c ----------------------------------------------------------------------------------- */
 
+/* What capturing a transaction that is about to end needs, while it can still fail. */
+int y_undo_prepare(struct ydoc *doc, const struct y_txn *t);
+/* The transaction under way failed. */
+void y_undo_rollback(struct ydoc *doc, const struct y_txn *t);
 /* After the observers of a transaction (yjs 'afterTransaction'). */
 void y_undo_after(struct y_undo *u, struct y_txn *t);
+/* A type is about to go. */
+void y_undo_forget(struct ydoc *doc, const struct y_type *t);
 
 /* --- encode.c --------------------------------------------------------------------------------- */
 
@@ -664,6 +693,9 @@ int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format 
 /* Before the end of a transaction: room in `t->out` for its update, so that writing it later cannot
  * fail; or, of contents that may need more memory than room, the update as it would be now. */
 int y_encode_room(struct ydoc *doc, const struct y_txn *t, struct ybuf *draft);
+
+/* Writes what is deleted, with `late` also what is to be when it comes; doc->order is up to date. */
+int y_put_delete_set(struct ydoc *doc, struct y_enc *e, bool late);
 
 /* An integrated item as the codec's struct; borrowed from the document. */
 void y_struct_of(const struct ydoc *doc, const struct y_item *it, struct y_struct *s);
