@@ -79,6 +79,7 @@ static bool keystroke(struct ydoc *doc, const uint8_t *p, const uint8_t *end, in
     *error = y_append_content(doc, last, q, (size_t)n);
     if (*error)
         return true;
+    y_crowd_grown(doc, last);
     doc->last_client = k;
     last->len += (uint32_t)units;
     c->state += (uint32_t)units;

@@ -53,7 +53,7 @@ static void write_varuint(struct y_enc *e, struct ybuf *b, uint64_t n)
 
 static void write_bytes(struct y_enc *e, struct ybuf *b, const uint8_t *from, size_t n)
 {
-    uint8_t *p = room(e, b, n);
+    uint8_t *p = n ? room(e, b, n) : NULL;
     if (p)
         b->len = (size_t)(put_bytes(p, from, n) - b->data);
 }

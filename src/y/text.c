@@ -65,6 +65,8 @@ bool y_shrink(struct ydoc *doc, uint32_t client, struct y_at at, uint32_t n)
     uint32_t bytes = n;
     if (it->bytes != it->len && !(bytes = tail_bytes(y_content(doc, it), it->bytes, n)))
         return false;
+    if (gone->crowd && !it->crowd)
+        y_crowd_forget(doc);
     if (!it->room) {
         if ((size_t)it->off + it->bytes == doc->pool_len)
             doc->pool_len -= bytes;

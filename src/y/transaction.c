@@ -348,6 +348,7 @@ static void to_gc(struct ydoc *doc, struct y_item *it, struct y_type **work)
     }
     it->kind = Y_GC;
     it->flags = Y_DEAD;
+    it->crowd = 0;
     it->seq = it->off = it->bytes = 0;
     it->left = it->right = 0;
     it->origin = it->right_origin = (struct y_id){Y_NOBODY, 0};
@@ -544,6 +545,7 @@ static void take_back(struct ydoc *doc, const struct y_change *ch)
 static void rollback(struct ydoc *doc, struct y_txn *t)
 {
     doc->gone = NULL;
+    y_crowd_forget(doc);
     for (uint32_t i = 0; i < t->change_count; i++)
         take_back(doc, &t->changes[i]);
     for (uint32_t i = 0; i < t->change_count; i++)
