@@ -281,9 +281,11 @@ bool y_quick_type(struct y_type *t, uint64_t pos, const char *utf8, size_t len, 
         left = right;
         right = y_item(doc, right)->right;
     }
-    if (left != h || !y_extends(doc, left, right) ||
-        doc->clients[it->client].state + (uint64_t)units > Y_CLOCK_MAX)
+    if (left != h || !y_extends(doc, left, right))
         return false;
+    const struct y_client *c = &doc->clients[it->client];
+    if (c->heap_count || c->waiters || c->late_count || c->state + (uint64_t)units > Y_CLOCK_MAX)
+        return false; /* what waits has to be told */
     *error = y_append_content(doc, it, utf8, len);
     if (*error)
         return true;
