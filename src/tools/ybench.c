@@ -662,6 +662,10 @@ int main(int argc, char **argv)
     struct result r = {0};
     struct memory m = {0};
     uint64_t *ns;
+    /* As in a process that has been up for a while, and as JavaScript's heap does: what a run frees is
+     * kept for the next one, not given back to the system each time. */
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    mallopt(M_MMAP_THRESHOLD, 256 << 20);
     parse(&o, argc, argv);
     read_input(&in, &o);
     measure_memory(&in, &o, &r, &m);
