@@ -424,6 +424,7 @@ static void measure_memory(const struct input *in, const struct options *o, stru
     rss = status_bytes("VmRSS:");
     live = allocated();
     run(in, o, r);
+    ybuf_release(&r->text); /* the caller's, not the document's */
     m->live = grown(live, allocated());
     m->peak = grown(rss, status_bytes("VmHWM:"));
     m->document = r->doc ? ydoc_memory(r->doc) : 0;
