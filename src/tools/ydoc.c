@@ -256,7 +256,6 @@ static void run_json(const struct input *in)
     struct ybuf out = {0};
     struct ydoc *doc = document(in);
     check(ydoc_json(doc, &out));
-    check(ybuf_append(&out, "\n", 1));
     put_buf(&out);
     ydoc_free(doc);
 }

@@ -117,6 +117,10 @@ static int seq_new(struct ydoc *doc, uint32_t type, uint32_t key, uint32_t *seq)
 
 static void seq_free(struct ydoc *doc, uint32_t s)
 {
+    if (doc->crowd.seq == s) { /* its items are gone already */
+        doc->crowd.seq = 0;
+        y_crowd_forget(doc);
+    }
     y_index_drop(doc, &doc->seqs[s]);
     doc->seqs[s] = (struct y_seq){.next = doc->free_seq};
     doc->free_seq = s;

@@ -20,6 +20,7 @@ struct ydoc *ydoc_new(const struct ydoc_opts *opts)
     if (!doc->opts.max_pending_bytes)
         doc->opts.max_pending_bytes = WAITING_BYTES;
     doc->roots.doc = doc;
+    doc->crowd.from = Y_CROWD;
     return doc;
 }
 
@@ -45,6 +46,8 @@ void ydoc_free(struct ydoc *doc)
     y_mem_free(doc->clients);
     y_mem_free(doc->client_table);
     y_mem_free(doc->order);
+    y_mem_free(doc->crowd.list);
+    y_mem_free(doc->crowd.rights);
     y_mem_free(doc->late_popped);
     y_mem_free(doc->pool);
     y_mem_free(doc->same);
@@ -214,5 +217,7 @@ const char *ydoc_check(const struct ydoc *doc)
         wrong = check_names(doc);
     if (!wrong)
         wrong = check_pool(doc);
+    if (!wrong)
+        wrong = y_crowd_check(doc);
     return wrong ? wrong : y_wait_check(doc);
 }

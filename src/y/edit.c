@@ -179,6 +179,7 @@ int y_insert_string(struct ydoc *doc, uint32_t seq, struct y_spot *at, const voi
         error = y_changed(doc, seq);
     if (error)
         return error;
+    y_crowd_grown(doc, left);
     y_touch(doc, left->client);
     left->len += units;
     c->state += units;

@@ -99,12 +99,14 @@ uint32_t y_next_stamp(struct ydoc *doc)
 /* Walks the items between left and right that were there first: those that come before this one by
  * their client, or hang on one that does, stay to its left. Stamps stand for Yjs's two sets: an
  * item is in itemsBeforeOrigin if its stamp is of this scan, and in conflictingItems if it is the
- * current one, which goes up whenever Yjs clears that set. */
+ * current one, which goes up whenever Yjs clears that set. crowd.c makes long scans short. */
 static y_handle resolve(struct ydoc *doc, const struct y_item *it, y_handle left, y_handle right,
                         y_handle o)
 {
     uint64_t own = doc->clients[it->client].id;
-    uint32_t scan = y_next_stamp(doc), now = scan;
+    bool crowded = y_crowd_begin(doc, it, right, &left, &o);
+    uint32_t scan = y_next_stamp(doc), now = scan, passed = 0;
+    y_handle first = o;
     while (o && o != right) {
         struct y_item *other = y_item(doc, o);
         other->stamp = now;
@@ -116,10 +118,10 @@ static y_handle resolve(struct ydoc *doc, const struct y_item *it, y_handle left
                 break;
             }
         } else if (other->origin.client != Y_NOBODY) {
-            uint32_t stamp = y_item(doc, y_item_at(doc, other->origin))->stamp;
-            if (stamp < scan)
+            const struct y_item *on = y_item(doc, y_item_at(doc, other->origin));
+            if (on->stamp < scan && !(crowded && on->crowd))
                 break;
-            if (stamp != now) {
+            if (on->stamp != now) {
                 left = o;
                 now++;
             }
@@ -127,8 +129,11 @@ static y_handle resolve(struct ydoc *doc, const struct y_item *it, y_handle left
             break;
         }
         o = other->right;
+        passed++;
     }
     doc->stamp = now;
+    if (passed && (crowded || passed >= doc->crowd.from))
+        y_crowd_passed(doc, it, first, passed);
     return left;
 }
 
@@ -178,6 +183,8 @@ int y_link(struct ydoc *doc, y_handle h, struct y_type *type)
     s->bytes += y_visible_bytes(it);
     if (s->index)
         y_index_insert(doc, s, h);
+    if (doc->crowd.seq == it->seq)
+        y_crowd_joined(doc, h);
     y_append(doc, h);
     doc->txn->touched = true;
     if (type) {
@@ -331,6 +338,9 @@ int y_integrate(struct ydoc *doc, uint32_t client, const struct y_struct *s)
         y_item_free(doc, h);
         return error;
     }
+    /* Cut before its own origin by its right origin: it goes left of what it stands on. */
+    if (p.left && doc->crowd.seq == p.seq && !y_same_id(y_last_id(y_item(doc, p.left)), p.origin))
+        y_crowd_forget(doc);
     error = y_place(doc, h, p.left, p.right, type);
     return !error && s->kind == Y_DOC && y_subdocs_wanted(doc)
                ? y_subdoc_added(doc, y_item(doc, h), h, false)

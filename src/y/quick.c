@@ -117,6 +117,7 @@ static bool keystroke(struct ydoc *doc, const uint8_t *p, const uint8_t *end, in
     *error = y_append_content(doc, last, k.text, k.n);
     if (*error)
         return true;
+    y_crowd_grown(doc, last);
     doc->last_client = client;
     last->len += (uint32_t)units;
     c->state += (uint32_t)units;
@@ -160,6 +161,8 @@ static bool shrink(struct ydoc *doc, struct y_client *c, struct y_at at, uint32_
     uint32_t bytes = n;
     if (it->bytes != it->len && !(bytes = tail_bytes(y_content(doc, it), it->bytes, n)))
         return false;
+    if (gone->crowd && !it->crowd)
+        y_crowd_forget(doc);
     if (!it->room) {
         if ((size_t)it->off + it->bytes == doc->pool_len)
             doc->pool_len -= bytes;
@@ -278,12 +281,15 @@ bool y_quick_type(struct y_type *t, uint64_t pos, const char *utf8, size_t len, 
         left = right;
         right = y_item(doc, right)->right;
     }
-    if (left != h || !y_extends(doc, left, right) ||
-        doc->clients[it->client].state + (uint64_t)units > Y_CLOCK_MAX)
+    if (left != h || !y_extends(doc, left, right))
         return false;
+    const struct y_client *c = &doc->clients[it->client];
+    if (c->heap_count || c->waiters || c->late_count || c->state + (uint64_t)units > Y_CLOCK_MAX)
+        return false; /* what waits has to be told */
     *error = y_append_content(doc, it, utf8, len);
     if (*error)
         return true;
+    y_crowd_grown(doc, it);
     it->len += units;
     doc->clients[it->client].state += units;
     s->units += units;

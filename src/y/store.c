@@ -467,6 +467,7 @@ y_handle y_item_new(struct ydoc *doc)
 
 void y_item_free(struct ydoc *doc, y_handle h)
 {
+    y_item(doc, h)->crowd = 0;
     y_item(doc, h)->right = doc->free_items;
     doc->free_items = h;
     doc->free_count++;

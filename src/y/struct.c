@@ -142,6 +142,7 @@ y_handle y_cut(struct ydoc *doc, y_handle h, uint32_t at, struct y_split *m)
     right->len = it->len - at;
     right->kind = it->kind;
     right->flags = it->flags;
+    right->crowd = it->crowd;
     right->origin = (struct y_id){it->client, right->clock - 1};
     right->right_origin = it->right_origin;
     right->seq = it->seq;
@@ -310,6 +311,8 @@ uint32_t y_merge_left(struct ydoc *doc, struct y_client *c, struct y_at *place)
         y_handle lh = y_at_entry(c, left_at)->item;
         if (!y_mergeable(y_item(doc, lh), rh, y_item(doc, rh)))
             break;
+        if (y_item(doc, rh)->crowd && !y_item(doc, lh)->crowd)
+            y_crowd_forget(doc);
         first = left_at;
         rh = lh;
         n++;

@@ -393,6 +393,7 @@ static void to_gc(struct ydoc *doc, struct y_item *it, struct y_type **work)
         y_redone_forget(doc, it);
     it->kind = Y_GC;
     it->flags = Y_DEAD;
+    it->crowd = 0;
     it->seq = it->off = it->bytes = 0;
     it->left = it->right = 0;
     it->origin = it->right_origin = (struct y_id){Y_NOBODY, 0};
@@ -604,6 +605,7 @@ static void rollback(struct ydoc *doc, struct y_txn *t)
 {
     doc->gone = NULL;
     y_redone_rollback(doc);
+    y_crowd_forget(doc);
     for (uint32_t i = 0; i < t->change_count; i++)
         take_back(doc, &t->changes[i]);
     for (uint32_t i = 0; i < t->change_count; i++)

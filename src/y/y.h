@@ -13,6 +13,15 @@
  * this interface; the wire and all clocks count UTF-16 code units, as Yjs does. A document may be
  * used by one thread at a time. Nothing aborts: running out of memory is Y_ERR_NOMEM.
  *
+ * Updates that nobody honest writes, such as two different structs of one client and clock, or one
+ * that stands left of what is left of it, do no harm beyond their own content: every invariant holds
+ * (ydoc_check), applying them again changes nothing, and a document's encoding is always taken by an
+ * empty one, which then has the same state vector if nothing was waiting. But it may show that content
+ * in another order, or as deleted, as with Yjs: what contradicts itself has no one true order. Replicas
+ * that saw only what Yjs or this library wrote are equal. The work is n log n in the bytes of an update and
+ * the structs that it touches, with two exceptions that Yjs has too: conflicting inserts at several places
+ * by turns (crowd.c), and deep observers of deep documents.
+ *
  * Wire format: yjs `src/utils/encoding.js` and `UpdateEncoder.js` (v1), lib0 `encoding.js`.
  */
 #ifndef Y_Y_H
@@ -134,12 +143,13 @@ size_t ydoc_pending_bytes(const struct ydoc *doc);
 
 /* Appends the UTF-8 text of root text `name`: empty if nothing was written to it yet. */
 int ydoc_text(const struct ydoc *doc, const char *name, struct ybuf *out);
-/* Replaces UTF-16 units [pos, pos + del) of root text `name` by `utf8`, as one local transaction of
- * the document's client_id. Appends the update that tells other replicas to `update` (may be NULL).
- * Y_ERR_RANGE if the text is shorter than pos + del. */
+/* Replaces [pos, pos + del) of root text `name` by `utf8`, as one local transaction of the document's
+ * client_id; positions count what they do elsewhere, UTF-16 units or, with `utf8_offsets`, bytes.
+ * Appends the update that tells other replicas to `update` (may be NULL; left alone inside a transaction of
+ * the caller's). Y_ERR_RANGE if the text is shorter than pos + del, Y_ERR_TYPE if it is no text. */
 int ydoc_text_splice(struct ydoc *doc, const char *name, uint64_t pos, uint64_t del,
                      const char *utf8, size_t len, struct ybuf *update);
-/* Length of root text `name` in UTF-16 units. */
+/* Length of root text `name`, in what positions count. */
 uint64_t ydoc_text_length(const struct ydoc *doc, const char *name);
 
 /* Appends the string at `key` of root map `name`. 1 if there is one; 0 if the key is absent,
@@ -170,9 +180,11 @@ int ydoc_map_set_string(struct ydoc *doc, const char *name, const char *key, con
  * Y_ERR_RANGE.
  *
  * Calls that read return what was there when they were called. Calls that edit return Y_OK or an error
- * and then changed nothing, with one exception: when memory runs out inside a transaction of the
- * caller's, everything since its ydoc_begin() is rolled back by its ydoc_commit(), which says so; edits
- * in between fail with the same error. */
+ * and then changed nothing, with two exceptions. When memory runs out inside a transaction of the
+ * caller's, or a limit is met by something that was half done, everything since its outermost
+ * ydoc_begin() is rolled back by its ydoc_commit(), which says so; edits in between fail with the same
+ * error, and so does an inner ydoc_begin(), which then needs no ydoc_commit(). And when memory runs out
+ * while observers are being called the edit stands, some of them were not told, and the error says so. */
 
 struct y_type;
 

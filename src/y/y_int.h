@@ -47,8 +47,8 @@ enum y_flags {
 struct y_item {
     uint32_t client, clock, len;
     uint8_t kind, flags;
-    uint8_t room; /* log2 of the bytes reserved for content in the pool; 0: just `bytes` */
-    uint8_t spare;
+    uint8_t room;  /* log2 of the bytes reserved for content in the pool; 0: just `bytes` */
+    uint8_t crowd; /* 1: in doc->crowd */
     y_handle left, right;
     struct y_id origin, right_origin;
     uint32_t seq;   /* the chain it is in; 0 for GC */
@@ -219,6 +219,20 @@ struct y_txn {
     struct ybuf *out; /* wants the update */
 };
 
+/* Where many conflict, see crowd.c: the marked items from the one right of `origin` on. */
+#ifndef Y_CROWD
+#define Y_CROWD 32
+#endif
+struct y_crowd {
+    uint32_t seq; /* 0: there is none */
+    struct y_id origin, right;
+    y_handle *list; /* marked items with this origin and right origin, lowest client first */
+    uint32_t count, cap;
+    uint64_t *rights; /* a table: the right origins of all marked items with this origin */
+    uint32_t right_count, right_cap;
+    uint32_t from; /* so many items passed by a scan make a crowd */
+};
+
 #define Y_CHUNK 1024
 #define Y_MARKS 16
 /* Where the value of an item stands that was asked for last; epoch: when. */
@@ -245,6 +259,7 @@ struct ydoc {
     /* content */
     uint8_t *pool;
     size_t pool_len, pool_cap, garbage;
+    struct y_crowd crowd;
     /* names */
     struct y_name *names;
     uint32_t name_count, name_cap, *name_table, name_table_cap;
@@ -444,6 +459,25 @@ int y_place(struct ydoc *doc, y_handle h, y_handle left, y_handle right, struct 
  * and the transaction. Needs y_append_room(); `type` of Y_TYPE. On error it is linked, for the
  * rollback to find, or it and its type are freed. */
 int y_link(struct ydoc *doc, y_handle h, struct y_type *type);
+
+/* --- crowd.c: where many conflict ------------------------------------------------------------- */
+
+/* Whether the crowd is at the item's place, so that what is marked counts as passed. Then its scan may
+ * begin with *left and *o as they are set here; *o is 0 if there is nothing left to do. */
+bool y_crowd_begin(const struct ydoc *doc, const struct y_item *it, y_handle right, y_handle *left,
+                   y_handle *o);
+/* A scan for `it` passed `n` items, the first of them `first`; of a crowd: from where it began. */
+void y_crowd_passed(struct ydoc *doc, const struct y_item *it, y_handle first, uint32_t n);
+/* After an item of the crowd's chain was linked. */
+void y_crowd_joined(struct ydoc *doc, y_handle h);
+void y_crowd_forget(struct ydoc *doc);
+const char *y_crowd_check(const struct ydoc *doc);
+/* The item grows: if it is the one that the crowd stands on, that is at its end no more. */
+static inline void y_crowd_grown(struct ydoc *doc, const struct y_item *it)
+{
+    if (doc->crowd.seq == it->seq && it->right && !it->crowd && y_item(doc, it->right)->crowd)
+        y_crowd_forget(doc);
+}
 
 /* --- observe.c -------------------------------------------------------------------------------- */
 

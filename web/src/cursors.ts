@@ -6,7 +6,7 @@ import { Annotation, type Extension, RangeSet } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, ViewPlugin, type ViewUpdate, WidgetType } from "@codemirror/view";
 import type { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
-import { PERSON_MAX } from "./names";
+import { inkOn, PERSON_MAX } from "./names";
 
 export interface Person {
     id: number;
@@ -61,6 +61,7 @@ class Caret extends WidgetType {
         const caret = document.createElement("span");
         caret.className = "cm-peer" + (this.below ? " cm-peer-below" : "") + (this.fresh ? " cm-peer-fresh" : "");
         caret.style.setProperty("--peer", this.who.color);
+        caret.style.setProperty("--peer-ink", inkOn(this.who.color));
         const label = document.createElement("span");
         label.className = "cm-peer-name";
         label.textContent = this.who.name;
@@ -78,6 +79,15 @@ class Caret extends WidgetType {
 }
 
 const peersMoved = Annotation.define<boolean>();
+
+// Names over each other; the last row is not shown.
+const ROWS_MAX = 3;
+
+interface Place {
+    caret: Element;
+    left: boolean;
+    row: number;
+}
 
 interface Seen {
     place: string;
@@ -150,25 +160,38 @@ class Cursors {
                 ranges.push(mark.range(Math.min(head, anchor), Math.max(head, anchor)));
             }
             const widget = new Caret(who, place, doc.lineAt(head).number === 1, fresh);
-            ranges.push(Decoration.widget({ widget, side: head > anchor ? -1 : 1 }).range(head));
+            // In an empty text the placeholder stands there too, and belongs behind the caret.
+            ranges.push(Decoration.widget({ widget, side: head > anchor || !doc.length ? -1 : 1 }).range(head));
         }
         this.decorations = RangeSet.of(ranges, true);
-        if (ranges.length) this.view.requestMeasure(this.turnNames);
+        if (ranges.length) this.view.requestMeasure(this.placeNames);
         clearTimeout(this.expiry);
         if (again) this.expiry = setTimeout(() => this.view.dispatch({ annotations: peersMoved.of(true) }), LABEL_MS);
     }
 
-    // Names stand to the right of their carets, but not beyond the edge.
-    private readonly turnNames = {
-        read: (view: EditorView): [Element, boolean][] => {
+    // Names stand to the right of their carets, but not beyond the edge, and not on one another.
+    private readonly placeNames = {
+        read: (view: EditorView): Place[] => {
             const edge = view.scrollDOM.getBoundingClientRect().right;
+            const shown: { line: number; from: number; to: number; row: number }[] = [];
             return [...view.contentDOM.querySelectorAll(".cm-peer")].map((caret) => {
                 const width = caret.querySelector(".cm-peer-name")?.getBoundingClientRect().width ?? 0;
-                return [caret, caret.getBoundingClientRect().left + width > edge];
+                const at = caret.getBoundingClientRect();
+                const left = at.left + width > edge;
+                if (!caret.classList.contains("cm-peer-fresh")) return { caret, left, row: 0 };
+                const from = left ? at.left - width : at.left;
+                const name = { line: Math.round(at.top), from, to: from + width, row: 0 };
+                const taken = shown.filter((o) => Math.abs(o.line - name.line) < 4 && o.from < name.to && name.from < o.to).map((o) => o.row);
+                while (name.row < ROWS_MAX && taken.includes(name.row)) name.row++;
+                shown.push(name);
+                return { caret, left, row: name.row };
             });
         },
-        write: (carets: [Element, boolean][]): void => {
-            for (const [caret, left] of carets) caret.classList.toggle("cm-peer-left", left);
+        write: (places: Place[]): void => {
+            for (const { caret, left, row } of places) {
+                caret.classList.toggle("cm-peer-left", left);
+                for (let i = 1; i <= ROWS_MAX; i++) caret.classList.toggle(`cm-peer-up${i}`, row === i);
+            }
         },
     };
 

@@ -29,13 +29,21 @@ function copyBySelection(value: string): boolean {
     const area = document.createElement("textarea");
     area.value = value;
     area.className = "offscreen";
+    const focused = document.activeElement;
     document.body.append(area);
     area.select();
-    const done = document.execCommand("copy");
+    let done = false;
+    try {
+        done = document.execCommand("copy");
+    } catch {
+        done = false;
+    }
     area.remove();
+    if (focused instanceof HTMLElement) focused.focus();
     return done;
 }
 
+// False: the browser refuses both ways.
 export async function copy(value: string): Promise<boolean> {
     try {
         await navigator.clipboard.writeText(value);

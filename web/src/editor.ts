@@ -26,7 +26,7 @@ import { People } from "./people";
 import { Provider } from "./provider";
 import { setUpSettings, settingsExtension } from "./settings";
 import { showState } from "./state";
-import { addRecent } from "./storage";
+import { addRecent, recall, remember } from "./storage";
 
 // The names of the shared types are a contract with the server and with other clients.
 const doc = new Y.Doc();
@@ -39,6 +39,7 @@ const provider = new Provider(`${scheme}://${location.host}/ws/${encodeURICompon
 
 const language = new Compartment();
 const writable = new Compartment();
+const hint = new Compartment();
 
 const locked = (on: boolean): Extension => [EditorState.readOnly.of(on), EditorView.editable.of(!on)];
 
@@ -55,6 +56,25 @@ const lines: Extension = [
         },
     }),
 ];
+
+// The words of CodeMirror's search, as sentences begin elsewhere on the page.
+const PHRASES = {
+    next: "Next",
+    previous: "Previous",
+    all: "All",
+    replace: "Replace",
+    "replace all": "Replace all",
+    "match case": "Match case",
+    regexp: "Pattern",
+    "by word": "Whole words",
+};
+
+// Tab is for the code, so whoever moves by keyboard is told once how to get out.
+function explainTab(event: KeyboardEvent): void {
+    if (event.key !== "Tab" || event.ctrlKey || event.altKey || event.metaKey || recall("knows-tab", false)) return;
+    remember("knows-tab", true);
+    say("Tab indents. Press Esc, then Tab, to leave the text.", 5000);
+}
 
 const position = EditorView.updateListener.of((update) => {
     if (update.selectionSet || update.docChanged) showPosition(update.state);
@@ -87,7 +107,9 @@ const view = new EditorView({
             autocompletion(),
             highlightSelectionMatches(),
             search({ top: true }),
-            placeholder("Type code. Everybody on this link sees it."),
+            hint.of([]),
+            EditorState.phrases.of(PHRASES),
+            EditorView.domEventObservers({ keydown: explainTab }),
             keymap.of([
                 ...yUndoManagerKeymap,
                 ...closeBracketsKeymap,
@@ -162,9 +184,13 @@ function setUpBar(): void {
     byId("download").addEventListener("click", download);
     byId("copy").addEventListener("click", async () => {
         const link = location.origin + location.pathname;
-        if (await copy(link)) say("Link copied");
-        else say(link, 8000);
+        if (await copy(link)) return say("Link copied");
+        const field = byId<HTMLInputElement>("link");
+        field.value = link;
+        byId<HTMLDialogElement>("by-hand").showModal();
+        field.select();
     });
+    byId("keep").addEventListener("click", download);
     byId("skip").addEventListener("click", (event) => {
         event.preventDefault();
         byId("state").focus();
@@ -198,9 +224,18 @@ showState(provider, (status) => {
     const now = status.loaded && status.connection !== "refused";
     if (now === open) return;
     open = now;
-    view.dispatch({ effects: writable.reconfigure(locked(!now)) });
+    const empty = now ? placeholder("Type code. Everybody on this link sees it.") : [];
+    view.dispatch({ effects: [writable.reconfigure(locked(!now)), hint.reconfigure(empty)] });
     if (now) focusEditor();
 });
+
+// An on-screen keyboard covers the page on some phones instead of making it smaller.
+if (window.visualViewport)
+    window.visualViewport.addEventListener("resize", () => {
+        const { height, scale } = window.visualViewport!;
+        document.body.style.height = scale === 1 && height < innerHeight - 1 ? `${height}px` : "";
+        if (document.body.style.height) scrollTo(0, 0);
+    });
 
 // The others see at once that this page is gone; it may come back from the browser's cache.
 addEventListener("pagehide", () => provider.awareness.setLocalState(null));

@@ -34,6 +34,26 @@ export const randomPerson = (): string => `${pick(ADJECTIVES)} ${pick(ANIMALS)}`
 export const PERSON_MAX = 32;
 
 // Colours that carry white text and can be told from each other on both themes' backgrounds.
-export const COLORS = ["#d9480f", "#c2255c", "#9c36b5", "#6741d9", "#3b5bdb", "#1971c2", "#0b7285", "#087f5b", "#2b8a3e", "#b35c00"];
+export const COLORS = ["#c4400c", "#c2255c", "#9c36b5", "#6741d9", "#3b5bdb", "#1971c2", "#0b7285", "#087f5b", "#237d36", "#a85600"];
 
 export const randomColor = (): string => pick(COLORS);
+
+// Relative luminance as WCAG 2 has it; other notations than #rgb and #rrggbb are taken for dark.
+function luminance(color: string): number {
+    const hex = /^#[0-9a-f]{3}$/i.test(color) ? color.replace(/[0-9a-f]/gi, "$&$&") : color;
+    const rgb = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})/i.exec(hex);
+    if (!rgb) return 0;
+    const [r, g, b] = rgb.slice(1).map((two) => {
+        const c = parseInt(two, 16) / 255;
+        return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+    }) as [number, number, number];
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+export function contrast(a: string, b: string): number {
+    const [x, y] = [luminance(a), luminance(b)];
+    return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
+}
+
+// What can be read on somebody's colour, which may be another program's choice.
+export const inkOn = (color: string): string => (contrast(color, "#ffffff") >= 4.5 ? "#ffffff" : "#14171b");

@@ -1,12 +1,12 @@
 // Who is here: the row of initials in the bar, and one's own name.
 import type { Awareness } from "y-protocols/awareness";
 import { person, type Person } from "./cursors";
-import { byId, element } from "./dom";
-import { PERSON_MAX, randomColor, randomPerson } from "./names";
+import { byId, element, say } from "./dom";
+import { inkOn, PERSON_MAX, randomColor, randomPerson } from "./names";
 import { recall, remember } from "./storage";
 
-// More than so many are counted, not shown.
-const SHOWN_MAX = 6;
+// Where there are more, the last place says how many.
+const shownMax = (): number => (innerWidth <= 640 ? 2 : 6);
 
 const initials = (name: string): string => {
     const words = name.split(/\s+/).filter(Boolean);
@@ -29,6 +29,7 @@ export class People {
         this.introduce();
         awareness.on("change", this.show);
         this.dialog.addEventListener("close", this.renamed);
+        addEventListener("resize", this.show);
         this.show();
     }
 
@@ -51,9 +52,22 @@ export class People {
         const button = element("button", p.self ? "self" : "", initials(p.name)) as HTMLButtonElement;
         button.type = "button";
         button.style.backgroundColor = p.color;
+        button.style.color = inkOn(p.color);
         button.title = p.self ? `${p.name} (you). Change your name` : `${p.name}. Go to their cursor`;
         button.setAttribute("aria-label", button.title);
         button.addEventListener("click", () => (p.self ? this.rename() : this.jump(p.id)));
+        item.append(button);
+        return item;
+    }
+
+    private more(rest: Person[]): HTMLElement {
+        const item = element("li");
+        const button = element("button", "more", `+${rest.length}`) as HTMLButtonElement;
+        const names = rest.map((p) => p.name).join(", ");
+        button.type = "button";
+        button.title = names;
+        button.setAttribute("aria-label", `${rest.length} more: ${names}`);
+        button.addEventListener("click", () => say(`Also here: ${names}`, 6000));
         item.append(button);
         return item;
     }
@@ -64,14 +78,26 @@ export class People {
             .map(([id]) => person(this.awareness, id))
             .sort((a, b) => Number(b.self) - Number(a.self) || a.id - b.id);
         // Every cursor that moves comes here; the row changes with people only.
-        const key = JSON.stringify(all);
+        const most = shownMax();
+        const key = JSON.stringify([most, all]);
         if (key === this.shown) return;
         this.shown = key;
-        byId("people").replaceChildren(...all.slice(0, SHOWN_MAX).map((p) => this.button(p)));
+        const shown = all.length > most ? all.slice(0, most - 1) : all;
+        const items = shown.map((p) => this.button(p));
+        if (shown.length < all.length) items.push(this.more(all.slice(shown.length)));
+        this.replace(items);
         const count = byId("count");
         count.textContent = all.length === 1 ? "Only you" : `${all.length} here`;
         count.title = all.map((p) => p.name).join(", ");
     };
+
+    // Whoever is in the row by keyboard stays where they were.
+    private replace(items: HTMLElement[]): void {
+        const row = byId("people");
+        const at = [...row.children].findIndex((item) => item.contains(document.activeElement));
+        row.replaceChildren(...items);
+        if (at >= 0) row.children[Math.min(at, items.length - 1)]?.querySelector("button")?.focus();
+    }
 
     rename(): void {
         this.field.value = this.me.name;

@@ -6,6 +6,9 @@
 //
 // Never touches the page: the caller shows `status`, and calls `wake` and `probe` when the browser
 // says that the network may have changed.
+//
+// Trying again never ends by itself, except where it cannot help: codes 4400-4499, a change that is
+// too large (1009), and a server that closes with a protocol error time after time.
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness";
@@ -24,8 +27,11 @@ export const LIMITS = {
     backoffLast: 5000,
     connect: 10_000, // a socket that has not opened by then is given up
     quiet: 45_000, // nothing received for so long: ask for a sign of life
-    answer: 15_000, // and give up if there is none within this
+    wake: 5_000, // the same, when the browser says that somebody is back
+    answer: 10_000, // and give up if there is none within this
     check: 5_000,
+    steady: 10_000, // a connection that lived so long was a good one
+    strikes: 4, // protocol errors in a row
 };
 
 export type Connection = "connecting" | "online" | "offline" | "refused";
@@ -56,8 +62,8 @@ export interface Options {
 
 type Send = (encoder: encoding.Encoder) => void;
 
-// 4400-4499 say that trying again cannot help.
-const permanent = (code: number) => code >= 4400 && code <= 4499;
+const TOO_BIG = 1009;
+const PROTOCOL_ERRORS = [1002, 1003, 1007];
 
 export class Provider {
     readonly awareness: Awareness;
@@ -71,8 +77,11 @@ export class Provider {
     private retry: ReturnType<typeof setTimeout> | undefined;
     private opening: ReturnType<typeof setTimeout> | undefined;
     private readonly checking: ReturnType<typeof setInterval>;
+    private awaited: ReturnType<typeof setTimeout> | undefined; // a sign of life
+    private since = 0; // when it was opened, in ms
     private received = 0; // when, in ms
-    private probed = 0; // when, in ms; 0: no answer is awaited
+    private checked = 0; // when, in ms
+    private strikes = 0;
     private closed = false;
     private loaded = false;
 
@@ -97,6 +106,7 @@ export class Provider {
         this.awareness = new Awareness(doc);
         doc.on("update", this.documentChanged);
         this.awareness.on("update", this.awarenessChanged);
+        this.checked = Date.now();
         this.checking = setInterval(this.check, LIMITS.check);
         this.connect();
     }
@@ -106,23 +116,29 @@ export class Provider {
         return { connection, save: this.saveState(), unsaved: this.unsaved(), loaded: this.loaded, code, reason };
     }
 
-    // Connects at once if it is only waiting for the next try.
+    // Somebody is back, or the network is: connects at once if it is only waiting for the next try,
+    // and makes sure that a connection which has been silent is still one.
     wake = (): void => {
-        if (this.closed || this.socket || this.connection === "refused") return;
+        if (this.closed || this.connection === "refused") return;
+        if (this.socket) {
+            if (Date.now() - this.received >= LIMITS.wake) this.probe();
+            return;
+        }
         this.attempts = 0;
         this.connect();
     };
 
     // Asks for a sign of life now, for when the network is said to have gone away.
     probe = (): void => {
-        if (this.socket?.readyState !== 1 || this.probed) return;
-        this.probed = Date.now();
+        if (this.socket?.readyState !== 1 || this.awaited) return;
+        this.awaited = setTimeout(() => this.drop(), LIMITS.answer);
         this.send((e) => encoding.writeVarUint(e, QUERY_AWARENESS));
         this.sendAwareness([this.doc.clientID]);
     };
 
     destroy(): void {
         this.closed = true;
+        this.onstatus = () => {};
         clearTimeout(this.retry);
         clearInterval(this.checking);
         removeAwarenessStates(this.awareness, [this.doc.clientID], "destroy");
@@ -144,12 +160,17 @@ export class Provider {
 
     private saveState(): SaveState {
         if (this.connection !== "online") return this.connection;
+        // Open is not yet back: a server without its store takes sockets and closes them again.
+        if (!this.synced && this.code) return "offline";
         if (this.storeFailing) return "store-failing";
         return this.complete() ? "saved" : "saving";
     }
 
     private changed(): void {
-        if (this.complete()) this.carried = false;
+        if (this.complete()) {
+            this.carried = false;
+            this.attempts = this.strikes = 0;
+        }
         const status = this.status;
         const key = JSON.stringify(status);
         if (key === this.last) return;
@@ -178,10 +199,7 @@ export class Provider {
         this.connection = "online";
         this.synced = this.answered = this.storeFailing = false;
         this.sent = this.acked = 0;
-        this.code = 0;
-        this.reason = "";
-        this.received = Date.now();
-        this.probed = 0;
+        this.since = this.received = Date.now();
         this.send((e) => {
             encoding.writeVarUint(e, SYNC);
             sync.writeSyncStep1(e, this.doc);
@@ -196,6 +214,8 @@ export class Provider {
         if (socket !== this.socket) return;
         this.socket = null;
         clearTimeout(this.opening);
+        this.heard();
+        if (this.connection === "online" && Date.now() - this.since >= LIMITS.steady) this.attempts = 0;
         this.carried ||= this.acked !== this.sent;
         this.sent = this.acked = 0;
         this.synced = this.answered = this.storeFailing = false;
@@ -203,13 +223,24 @@ export class Provider {
         this.reason = reason;
         const others = [...this.awareness.getStates().keys()].filter((id) => id !== this.doc.clientID);
         removeAwarenessStates(this.awareness, others, this);
-        if (permanent(code)) {
+        if (this.final(code)) {
             this.connection = "refused";
         } else if (!this.closed) {
             this.connection = "offline";
             this.retry = setTimeout(() => this.connect(), this.backoff());
         }
         this.changed();
+    }
+
+    // Whether trying again cannot help.
+    private final(code: number): boolean {
+        if (PROTOCOL_ERRORS.includes(code)) return ++this.strikes >= LIMITS.strikes;
+        return code === TOO_BIG || (code >= 4400 && code <= 4499);
+    }
+
+    private heard(): void {
+        clearTimeout(this.awaited);
+        this.awaited = undefined;
     }
 
     private backoff(): number {
@@ -229,10 +260,11 @@ export class Provider {
     }
 
     private check = (): void => {
-        if (this.socket?.readyState !== 1) return;
         const now = Date.now();
-        if (this.probed && now - this.probed >= LIMITS.answer) this.drop();
-        else if (!this.probed && now - this.received >= LIMITS.quiet) this.probe();
+        const slept = now - this.checked >= 4 * LIMITS.check;
+        this.checked = now;
+        if (slept) this.wake();
+        else if (now - this.received >= LIMITS.quiet) this.probe();
     };
 
     // --- out -------------------------------------------------------------------------------------
@@ -278,7 +310,7 @@ export class Provider {
     private message(socket: WebSocket, event: MessageEvent): void {
         if (socket !== this.socket) return;
         this.received = Date.now();
-        this.probed = 0;
+        this.heard();
         if (!(event.data instanceof ArrayBuffer)) return;
         try {
             const decoder = decoding.createDecoder(new Uint8Array(event.data));
@@ -335,7 +367,8 @@ export class Provider {
             case sync.messageYjsSyncStep2:
                 Y.applyUpdate(this.doc, decoding.readVarUint8Array(decoder), this);
                 this.synced = true;
-                this.attempts = 0;
+                this.code = 0;
+                this.reason = "";
                 if (!this.loaded) {
                     this.loaded = true;
                     this.onsynced();

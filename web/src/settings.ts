@@ -65,8 +65,10 @@ function setUpEditing(view: EditorView): void {
     });
     const size = byId<HTMLSelectElement>("size");
     const apply = () => document.documentElement.style.setProperty("--code-size", `${size.value}px`);
-    size.value = String(recall<unknown>("size", "15"));
-    if (!size.value) size.value = "15";
+    // Phones zoom into what has smaller letters than 16 px as soon as it is touched.
+    const usual = matchMedia("(pointer: coarse)").matches ? "16" : "15";
+    size.value = String(recall<unknown>("size", usual));
+    if (!size.value) size.value = usual;
     apply();
     size.addEventListener("change", () => {
         remember("size", size.value);

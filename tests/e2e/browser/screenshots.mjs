@@ -55,7 +55,7 @@ try {
   await write(me, CODE)
   await ready(me)
   const fox = await visit(browser, at, { name: 'Nimble Fox', color: '#0b7285' })
-  const otter = await visit(browser, at, { name: 'Quiet Otter', color: '#d9480f' })
+  const otter = await visit(browser, at, { name: 'Quiet Otter', color: '#c4400c' })
   await ready(fox)
   await ready(otter)
   await go(me, 19, 0)

@@ -12,7 +12,11 @@ export const binary = path.resolve(root, process.env.BYTECROWDS ?? 'build/releas
 export const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
 
 const children = new Set()
-process.on('exit', () => { for (const c of children) c.kill('SIGKILL') })
+const folders = new Set()
+process.on('exit', () => {
+  for (const c of children) c.kill('SIGKILL')
+  for (const dir of folders) fs.rmSync(dir, { recursive: true, force: true })
+})
 // A test that failed may have left anything open: the file ends all the same. Who leaves something open
 // without a failure is told.
 if (process.env.NODE_TEST_CONTEXT) {
@@ -24,7 +28,7 @@ if (process.env.NODE_TEST_CONTEXT) {
 
 export function temporary () {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'bytecrowds-test-'))
-  process.on('exit', () => fs.rmSync(dir, { recursive: true, force: true }))
+  folders.add(dir)
   return dir
 }
 
