@@ -54,13 +54,20 @@ function alive (doc) {
   return all
 }
 
+// What a text shows, and one unit for each embed.
+function plain (t) {
+  let s = ''
+  for (let item = t._start; item; item = item.right) if (!item.deleted && item.countable) s += item.content.str ?? 'x'.repeat(item.length)
+  return s
+}
+
 // A place in a text at which ours may cut: in UTF-8 only between characters.
 function place (p, t, max = t.length) {
   let n = below(max + 1)
-  if (p.utf8 && isText(t)) { const s = t.toString(); while (n > 0 && n < s.length && s.charCodeAt(n) >= 0xdc00 && s.charCodeAt(n) < 0xe000) n-- }
+  if (p.utf8 && isText(t)) { const s = plain(t); while (n > 0 && n < s.length && s.charCodeAt(n) >= 0xdc00 && s.charCodeAt(n) < 0xe000) n-- }
   return n
 }
-const at = (p, t, n) => uint(p.utf8 && isText(t) ? Buffer.byteLength(t.toString().slice(0, n)) : n)
+const at = (p, t, n) => uint(p.utf8 && isText(t) ? Buffer.byteLength(plain(t).slice(0, n)) : n)
 
 function make (p, t, xml) {
   const ref = xml ? pick([3, 3, 6, 5]) : pick([0, 1, 2, 2, 1, 4])
@@ -78,15 +85,29 @@ function edit (p, focus) {
       if (a > b) [a, b] = [b, a]
       if (a === b) return
       const from = at(p, t, a)
-      const len = p.utf8 ? uint(Buffer.byteLength(t.toString().slice(a, b))) : uint(b - a)
+      const len = p.utf8 ? uint(Buffer.byteLength(plain(t).slice(a, b))) : uint(b - a)
       tell(d, 'text delete', a, b - a)
       tellOurs('d', d, name(t), from, len)
       t.delete(a, b - a)
+    } else if (p.formats && t.length && below(4) === 0) {
+      let a = place(p, t), b = place(p, t)
+      if (a > b) [a, b] = [b, a]
+      if (a === b) return
+      const f = { [pick(['bold', 'em', 'link'])]: pick([true, null, 'red', { href: pick(keys) }]) }
+      tell(d, 'text format', a, b - a, f)
+      tellOurs('f', d, name(t), at(p, t, a), p.utf8 ? uint(Buffer.byteLength(plain(t).slice(a, b))) : uint(b - a), any(f))
+      t.format(a, b - a, f)
+    } else if (p.formats && below(8) === 0) {
+      const a = place(p, t)
+      tell(d, 'text embed', a)
+      tellOurs('E', d, name(t), at(p, t, a), any({ image: 'x' }))
+      t.insertEmbed(a, { image: 'x' })
     } else {
       const a = below(4) ? place(p, t) : t.length, w = pick(words)
-      tell(d, 'text insert', a, w)
-      tellOurs('i', d, name(t), at(p, t, a), str(w))
-      t.insert(a, w)
+      const f = p.formats && below(4) === 0 ? pick([{ bold: true }, { em: 'x', bold: null }, {}]) : undefined
+      tell(d, 'text insert', a, w, f)
+      tellOurs('i', d, name(t), at(p, t, a), str(w), f ? any(f) : uint(0))
+      t.insert(a, w, f)
     }
   } else if (t instanceof Y.Array || isXml(t)) {
     const xml = isXml(t)
@@ -191,7 +212,7 @@ async function find (p, relative) {
   const want = Y.createAbsolutePositionFromRelativePosition(Y.decodeRelativePosition(relative), p.doc)
   let index = want?.index
   if (want && p.utf8 && isText(want.type)) {
-    const s = want.type.toString()
+    const s = plain(want.type)
     if (index > 0 && index < s.length && s.charCodeAt(index) >= 0xdc00 && s.charCodeAt(index) < 0xe000) index--
     index = Buffer.byteLength(s.slice(0, index))
   }
@@ -296,10 +317,11 @@ async function session (n) {
   reseed(seed + BigInt(n))
   const s = { docs: [], updates: [], positions: [], snapshots: [] }
   const peers = 1 + below(3)
+  const formats = below(3) === 0
   const profile = pick([0, 0, 1, 2]) // everything, text, maps in maps
   for (let d = 0; d < peers; d++) {
     // Where it is quiet nobody listens to ours, so that without a manager edits take its short cuts.
-    const p = { d, doc: new Y.Doc({ gc: below(3) > 0 }), undos: Array(8).fill(null), seen: 0, emitted: [], profile, quiet: below(3) === 0, utf8: below(4) === 0 }
+    const p = { d, doc: new Y.Doc({ gc: below(3) > 0 }), undos: Array(8).fill(null), seen: 0, emitted: [], profile, formats, quiet: below(3) === 0, utf8: below(4) === 0 }
     p.doc.clientID = 1 + below(1000)
     while (s.docs.some(q => q.doc.clientID === p.doc.clientID)) p.doc.clientID++
     for (const [kind, root] of [['getText', 'text'], ['getArray', 'arr'], ['getMap', 'map'], ['getXmlFragment', 'xml']]) p.doc[kind](root)

@@ -6,7 +6,8 @@
  *     n new: client, keep_deleted, utf8, quiet
  *     a apply: origin, update        e encode   c check
  *     w the updates that it emitted          T begin: origin                C commit
- *     i text insert: type pos text           d text delete: type pos len
+ *     i text insert: type pos text, attributes f text format: type pos len attributes
+ *     E text embed: type pos embed           d text delete: type pos len
  *     I list insert: type pos any...         M list insert type: type pos ref name
  *     D list delete: type pos len            s map set: type key any        S map set type: type key ref name
  *     x map delete: type key                 G map set subdocument: type key guid
@@ -219,12 +220,23 @@ static int32_t edit(uint8_t command, uint8_t d, struct y_reader *r)
 {
     struct y_slice s, v;
     struct y_type *t = type_of(d, r);
-    uint64_t pos;
+    uint64_t pos, n;
     switch (command) {
     case 'i':
         pos = y_read_varuint(r);
         s = slice(r);
-        return y_text_insert(t, pos, (const char *)s.p, s.n, NULL);
+        v = slice(r);
+        return y_text_insert(t, pos, (const char *)s.p, s.n, v.n ? &v : NULL);
+    case 'f':
+        pos = y_read_varuint(r);
+        n = y_read_varuint(r);
+        v = slice(r);
+        return y_text_format(t, pos, n, &v);
+    case 'E':
+        pos = y_read_varuint(r);
+        v = slice(r);
+        return y_text_insert_embed(t, pos, &(struct y_value){.kind = Y_VALUE_ANY, .bytes = v},
+                                   NULL);
     case 'd':
         pos = y_read_varuint(r);
         return y_text_delete(t, pos, y_read_varuint(r));
