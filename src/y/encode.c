@@ -131,6 +131,26 @@ static int plan_client(struct y_client *c, uint32_t clock, bool with_waiting, st
     return error;
 }
 
+/* Text that grew: only what came since is looked at, however long the item is. What is left for the
+ * writer to cut. */
+static uint32_t cut_front(struct y_struct *s, uint64_t client, uint32_t offset)
+{
+    bool inside = false;
+    if (!offset || s->kind != Y_STRING)
+        return offset;
+    size_t from = s->data.n == s->len
+                      ? offset
+                      : y_utf16_offset_of(s->data.p, s->data.n, s->len, offset, &inside);
+    if (inside)
+        return offset;
+    s->data = (struct y_slice){s->data.p + from, s->data.n - from};
+    s->clock += offset;
+    s->len -= offset;
+    s->info |= Y_HAS_ORIGIN;
+    s->origin = (struct y_rid){client, (uint32_t)s->clock - 1};
+    return 0;
+}
+
 static void put_client(const struct ydoc *doc, struct y_enc *e, const struct y_client *c,
                        const struct part *p)
 {
@@ -143,7 +163,7 @@ static void put_client(const struct ydoc *doc, struct y_enc *e, const struct y_c
     for (uint32_t i = 0; i < p->structs; i++, y_at_next(c, &at)) {
         const struct y_item *it = y_item(doc, y_at_entry(c, at)->item);
         y_struct_of(doc, it, &s);
-        y_enc_struct(e, c->id, &s, i ? 0 : p->clock - it->clock);
+        y_enc_struct(e, c->id, &s, cut_front(&s, c->id, i ? 0 : p->clock - it->clock));
     }
     for (uint32_t i = 0; i < p->waiting; i++) {
         const struct y_waiting *w = p->list[i];
@@ -385,6 +405,11 @@ int y_encode_transaction(struct ydoc *doc, const struct y_txn *t, enum y_format 
     return y_enc_end(&e, out);
 }
 
+static size_t name_len(const struct ydoc *doc, uint32_t name)
+{
+    return name ? doc->names[name].len : 0;
+}
+
 /* Merging and collecting only make it shorter. */
 int y_encode_room(struct ydoc *doc, const struct y_txn *t, struct ybuf *draft)
 {
@@ -394,17 +419,23 @@ int y_encode_room(struct ydoc *doc, const struct y_txn *t, struct ybuf *draft)
     for (uint32_t i = 0; i < t->change_count && !error; i++) {
         const struct y_change *ch = &t->changes[i];
         struct y_client *c = &doc->clients[ch->client];
-        struct y_struct s;
         bound += 48 + 16 * ch->deleted.count;
         if (ch->before == ch->after)
             continue;
         struct y_at at = y_find(c, ch->before);
         do {
-            y_struct_of(doc, y_item(doc, y_at_entry(c, at)->item), &s);
-            bound += 88 + (s.kind == Y_GC || s.kind == Y_DELETED ? 0 : s.data.n);
-            bound += s.parent_kind == Y_PARENT_ROOT ? s.root.n : 0;
-            bound += s.kind != Y_GC && (s.info & Y_HAS_KEY) ? s.key.n : 0;
-            simple &= s.kind != Y_EMBED && s.kind != Y_FORMAT;
+            const struct y_item *it = y_item(doc, y_at_entry(c, at)->item);
+            uint64_t fresh =
+                it->clock < ch->before ? 4 * (uint64_t)(y_end_of(it) - ch->before) + 4 : it->bytes;
+            bound += 88 + (it->kind == Y_STRING && fresh < it->bytes ? fresh : it->bytes);
+            if (it->kind == Y_GC)
+                continue;
+            const struct y_seq *seq = &doc->seqs[it->seq];
+            const struct y_type *type = doc->types[seq->type];
+            bound += name_len(doc, seq->key) + name_len(doc, type->item ? 0 : type->name);
+            if (it->kind == Y_TYPE)
+                bound += name_len(doc, doc->types[it->off]->name);
+            simple &= it->kind != Y_EMBED && it->kind != Y_FORMAT;
         } while (y_at_next(c, &at));
     }
     if (!error && !simple) {

@@ -364,3 +364,19 @@ HOSTILE(siblings_with_words_of_their_own, 5000)
     }
     finish(doc);
 }
+
+/* --- nobody's hostility ----------------------------------------------------------------------- */
+
+HOSTILE(typing_one_long_text_and_telling_each_key, 100000)
+{
+    struct ydoc *doc = ydoc_new(NULL);
+    struct ybuf update = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        update.len = 0;
+        CHECK_EQ(ydoc_text_splice(doc, "t", i, 0, i % 9 ? "x" : "\xc3\xa9", i % 9 ? 1 : 2, &update),
+                 Y_OK);
+        CHECK(update.len < 40);
+    }
+    ybuf_release(&update);
+    finish(doc);
+}
