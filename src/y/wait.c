@@ -27,10 +27,23 @@ static int heap_room(struct y_client *c)
     return Y_OK;
 }
 
+/* Of different structs of one clock, which nobody honest makes, the order is one of what they say and
+ * not of how they came, so that a rollback does not change what becomes of them. */
+static bool before(const struct y_waiting *a, const struct y_waiting *b)
+{
+    if (a->clock != b->clock)
+        return a->clock < b->clock;
+    if (a->len != b->len)
+        return a->len > b->len;
+    if (a->bytes != b->bytes)
+        return a->bytes < b->bytes;
+    return memcmp(a->data, b->data, a->bytes) < 0;
+}
+
 static void heap_push(struct y_client *c, struct y_waiting *w)
 {
     uint32_t i = c->heap_count++;
-    while (i && c->heap[(i - 1) / 2]->clock > w->clock) {
+    while (i && before(w, c->heap[(i - 1) / 2])) {
         c->heap[i] = c->heap[(i - 1) / 2];
         i = (i - 1) / 2;
     }
@@ -45,9 +58,9 @@ static struct y_waiting *heap_pop(struct y_client *c)
         uint32_t child = 2 * i + 1;
         if (child >= n)
             break;
-        if (child + 1 < n && c->heap[child + 1]->clock < c->heap[child]->clock)
+        if (child + 1 < n && before(c->heap[child + 1], c->heap[child]))
             child++;
-        if (c->heap[child]->clock >= last->clock)
+        if (!before(c->heap[child], last))
             break;
         c->heap[i] = c->heap[child];
         i = child;
@@ -447,7 +460,7 @@ const char *y_wait_check(const struct ydoc *doc)
         const struct y_client *c = &doc->clients[k];
         for (uint32_t i = 0; i < c->heap_count; i++) {
             bytes += cost(c->heap[i]);
-            if (i && c->heap[(i - 1) / 2]->clock > c->heap[i]->clock)
+            if (i && before(c->heap[i], c->heap[(i - 1) / 2]))
                 return "a heap is not in order";
         }
         for (uint32_t i = 1; i < c->late_count; i++)

@@ -741,3 +741,28 @@ TEST(text_is_not_spliced_into_an_array)
     core_check(doc);
     ydoc_free(doc);
 }
+
+/* Two different structs of one clock wait; which of them comes first depended on how the heap was made,
+ * and a rollback makes it anew. */
+TEST(a_rollback_does_not_change_which_of_contradicting_structs_comes_first)
+{
+    static const char *const texts[] = {"aa", "bbb", "cc", "d", "ee", "ffff"};
+    struct ydoc *docs[2];
+    for (int i = 0; i < 2; i++) {
+        docs[i] = ydoc_new(&(struct ydoc_opts){.max_pending_bytes = 1000});
+        for (uint32_t k = 0; k < 6; k++)
+            core_take(docs[i], text(5, 1, texts[i ? 5 - k : k]), Y_OK);
+        for (uint32_t k = 0; i && k < 3; k++) {
+            struct piece p[30];
+            for (uint32_t n = 0; n < 30; n++)
+                p[n] = PIECE(.client = 5, .clock = 100 + 2 * n, .kind = Y_GC, .len = 1);
+            core_take(docs[i], core_update(p, 30, NULL, 0), Y_ERR_LIMIT);
+        }
+        core_take(docs[i], text(5, 0, "x"), Y_OK);
+        CHECK(!ydoc_has_pending(docs[i]));
+    }
+    core_text_is(docs[0], "xffff");
+    core_same(docs[0], docs[1]);
+    ydoc_free(docs[0]);
+    ydoc_free(docs[1]);
+}
