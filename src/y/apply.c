@@ -1,8 +1,11 @@
 /*
- * Applying updates. The update is decoded and checked whole, then its clients are integrated in turn;
- * one that needs a struct of another in the same update goes on with that one first (yjs encoding.js
- * `integrateStructs`). What is missing altogether waits (wait.c). Single keystrokes have a way of their
- * own (quick.c).
+ * Applying updates. First it is found where each client's section begins, then they are integrated in
+ * turn; one that needs a struct of another in the same update goes on with that one first (yjs
+ * encoding.js `integrateStructs`). What is missing altogether waits (wait.c). Single keystrokes have a
+ * way of their own (quick.c).
+ *
+ * Structs are checked when they are integrated, and one that is bad has all of the update rolled back.
+ * Inside a transaction of the caller's, of which the rest is to stay, they are all checked before.
  */
 #include "y/y_int.h"
 
@@ -39,9 +42,9 @@ static int section_add(struct sections *all, struct section s)
     return Y_OK;
 }
 
-/* Reads the whole update once, believing nothing; where its sections and its delete set begin. */
-static int scan(const void *update, size_t len, struct sections *all, struct y_reader *deletes,
-                uint64_t *delete_count)
+/* Where the sections of the update and its delete set begin. `check`: believes nothing of its structs. */
+static int scan(const void *update, size_t len, bool check, struct sections *all,
+                struct y_reader *deletes, uint64_t *delete_count)
 {
     struct y_dec d;
     struct y_struct s;
@@ -52,8 +55,12 @@ static int scan(const void *update, size_t len, struct sections *all, struct y_r
         y_dec_section(&d, &sec.left, &sec.id, &sec.clock);
         sec.r = d.r;
         uint64_t clock = sec.clock;
-        for (uint64_t k = sec.left; k && y_dec_struct(&d, sec.id, clock, &s); k--)
-            clock += s.len;
+        if (check)
+            for (uint64_t k = sec.left; k && y_dec_struct(&d, sec.id, clock, &s); k--)
+                clock += s.len;
+        else
+            for (uint64_t k = sec.left; k && y_dec_pass(&d); k--)
+                ;
         if (sec.left)
             error = section_add(all, sec);
     }
@@ -244,7 +251,7 @@ static int apply(struct ydoc *doc, const void *update, size_t len)
     all.list = all.few;
     all.count = 0;
     all.cap = sizeof(all.few) / sizeof(*all.few);
-    int error = scan(update, len, &all, &deletes, &delete_count);
+    int error = scan(update, len, doc->depth > 0, &all, &deletes, &delete_count);
     if (!error)
         error = y_begin(doc, NULL, false);
     if (!error) {

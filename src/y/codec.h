@@ -121,6 +121,8 @@ uint64_t y_dec_sections(struct y_dec *d);
 void y_dec_section(struct y_dec *d, uint64_t *structs, uint64_t *client, uint64_t *clock);
 /* False after an error. */
 bool y_dec_struct(struct y_dec *d, uint64_t client, uint64_t clock, struct y_struct *s);
+/* Moves behind a struct of v1 without looking at more than its lengths. */
+bool y_dec_pass(struct y_dec *d);
 uint64_t y_dec_ds_clients(struct y_dec *d);
 void y_dec_ds_client(struct y_dec *d, uint64_t *client, uint64_t *ranges);
 void y_dec_ds_range(struct y_dec *d, uint64_t *clock, uint64_t *len);

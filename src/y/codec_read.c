@@ -322,7 +322,12 @@ static inline __attribute__((always_inline)) uint64_t read_client(struct y_dec *
 static inline __attribute__((always_inline)) void
 read_id(struct y_dec *d, struct y_reader *r, uint64_t client, uint64_t clock, struct y_rid *id)
 {
-    uint64_t of = read_client(d, r), at = y_varuint(r);
+    uint64_t of = read_client(d, r), at = 0;
+    unsigned bytes = likely(r->end - r->p >= 8) ? y_varuint64(y_load64(r->p), &at) : 0;
+    if (likely(bytes))
+        r->p += bytes; /* one way for clocks of any length: they differ from id to id */
+    else
+        at = y_varuint(r);
     check_id(r, client, clock, of, at);
     *id = (struct y_rid){of, (uint32_t)at};
 }
@@ -506,6 +511,96 @@ static bool struct_v1(struct y_dec *d, uint64_t client, uint64_t clock, struct y
     }
     d->r = r;
     return finish(d, clock, len, s);
+}
+
+/* --- passing over structs of v1 --------------------------------------------------------------- */
+
+static inline void pass_varuint(struct y_reader *r)
+{
+    if (likely(r->end - r->p >= 8)) {
+        uint64_t stop = ~y_load64(r->p) & EIGHT;
+        if (likely(stop)) {
+            r->p += __builtin_ctzll(stop) / 8 + 1;
+            return;
+        }
+    }
+    y_read_varuint(r);
+}
+
+static void pass_bytes(struct y_reader *r, uint64_t times)
+{
+    for (; times && !r->error; times--) {
+        uint64_t n = y_varuint(r);
+        if (unlikely(n > (uint64_t)(r->end - r->p)))
+            bad(r, Y_ERR_MALFORMED);
+        else
+            r->p += n;
+    }
+}
+
+static void pass_anys(struct y_reader *r, uint64_t n)
+{
+    for (; n && !r->error; n--)
+        y_any_skip(r);
+}
+
+static void pass_content(struct y_reader *r, uint8_t kind)
+{
+    uint64_t ref;
+    switch (kind) {
+    case Y_DELETED:
+        pass_varuint(r);
+        break;
+    case Y_STRING:
+    case Y_BINARY:
+    case Y_EMBED:
+        pass_bytes(r, 1);
+        break;
+    case Y_FORMAT:
+        pass_bytes(r, 2);
+        break;
+    case Y_JSON:
+        pass_bytes(r, y_varuint(r));
+        break;
+    case Y_ANY:
+        pass_anys(r, y_varuint(r));
+        break;
+    case Y_TYPE:
+        ref = y_varuint(r);
+        pass_bytes(r, ref == Y_REF_XML_ELEMENT || ref == Y_REF_XML_HOOK);
+        break;
+    case Y_DOC:
+        pass_bytes(r, 1);
+        pass_anys(r, 1);
+        break;
+    default:
+        bad(r, Y_ERR_MALFORMED);
+    }
+}
+
+bool y_dec_pass(struct y_dec *d)
+{
+    struct y_reader *r = &d->r;
+    uint8_t info = y_read_u8(r), kind = info & 0x1f;
+    if (kind == Y_GC || info == Y_SKIP) {
+        pass_varuint(r);
+        return !r->error;
+    }
+    for (int ids = !!(info & Y_HAS_ORIGIN) + !!(info & Y_HAS_RIGHT); ids; ids--) {
+        pass_varuint(r);
+        pass_varuint(r);
+    }
+    if (!(info & (Y_HAS_ORIGIN | Y_HAS_RIGHT))) {
+        if (y_varuint(r)) {
+            pass_bytes(r, 1);
+        } else {
+            pass_varuint(r);
+            pass_varuint(r);
+        }
+        pass_bytes(r, !!(info & Y_HAS_KEY));
+    }
+    pass_content(r, kind);
+    return !r->error;
 }
 
 /* --- structs of v2 ---------------------------------------------------------------------------- */

@@ -3,15 +3,17 @@
  * that have seen the same updates hold the same content, byte for byte what Yjs would hold.
  *
  *     struct ydoc *doc = ydoc_new(NULL);
- *     if (ydoc_apply(doc, update, update_len, NULL) < 0) ...;     the document is as it was
+ *     if (ydoc_apply(doc, update, update_len, NULL) < 0)
+ *         ...;                                        the document is as it was
  *     struct ybuf out = {0};
- *     ydoc_encode_update(doc, sv, sv_len, &out);                   what a peer with state vector sv
- * lacks ybuf_release(&out); ydoc_free(doc);
+ *     ydoc_encode_update(doc, sv, sv_len, &out);      what a peer with state vector sv lacks
+ *     ybuf_release(&out);
+ *     ydoc_free(doc);
  *
- * Rules. An update is decoded and validated whole before the document changes: an error leaves it
- * untouched. Nothing here knows sockets, clocks or files; only libc is needed. Text is UTF-8 in
- * this interface; the wire and all clocks count UTF-16 code units, as Yjs does. A document may be
- * used by one thread at a time. Nothing aborts: running out of memory is Y_ERR_NOMEM.
+ * Rules. An error leaves the document as it was: an update is applied whole or not at all. Nothing
+ * here knows sockets, clocks or files; only libc is needed. Text is UTF-8 in this interface; the wire
+ * and all clocks count UTF-16 code units, as Yjs does. A document may be used by one thread at a time.
+ * Nothing aborts: running out of memory is Y_ERR_NOMEM.
  *
  * Updates that nobody honest writes, such as two different structs of one client and clock, or one
  * that stands left of what is left of it, do no harm beyond their own content: every invariant holds
