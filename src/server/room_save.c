@@ -368,9 +368,15 @@ static void snapshot_done(struct store_op *op)
         r->log_count -= s->count;
         r->log_bytes -= s->bytes;
         r->snapshot_bytes = op->data.len;
+        r->base = op->pos;
+        r->snapshot_after = 0;
     } else {
         /* The log has everything; the next try comes with more updates, or the next unload. */
-        log_warn("snapshot not saved", LOG_STR("name", r->name), LOG_STR("error", op->error));
+        r->snapshot_after = r->log_count + LOG_COUNT_MAX / 2;
+        log_warn("snapshot not saved", LOG_STR("name", r->name),
+                 LOG_STR("error", op->result == STORE_EXISTS
+                                      ? "the log has what another server wrote"
+                                      : op->error));
     }
     bool ok = op->result == STORE_OK;
     op_free(s);
@@ -389,7 +395,8 @@ static void snapshot(struct room *r)
         struct save_op *s = op_new(r, STORE_SNAPSHOT, snapshot_done);
         buf_append(&s->op.data, u.data, u.len);
         s->op.pos = r->pos;
-        s->count = r->log_count;
+        s->op.base = r->base;
+        s->op.known = s->count = r->log_count;
         s->bytes = r->log_bytes;
         r->doc_bytes = u.len;
         r->doc_bytes_exact = true;
@@ -404,6 +411,8 @@ static bool log_is_long(const struct room *r)
     size_t most = 2 * r->snapshot_bytes;
     if (most < LOG_BYTES_MIN)
         most = LOG_BYTES_MIN;
+    if (r->log_count < r->snapshot_after)
+        return false;
     return r->log_count > LOG_COUNT_MAX || r->log_bytes > most;
 }
 

@@ -95,8 +95,9 @@ struct room {
     uint64_t fields_hash, fields_hash_in_flight;
     struct net_timer *idle_timer;
     bool snapshot_in_flight, unload;
-    struct store_pos pos;
+    struct store_pos pos, base; /* the end of the log; the snapshot that it begins behind */
     size_t log_count, log_bytes, snapshot_bytes;
+    size_t snapshot_after; /* one failed: the next when the log has so many updates */
 };
 
 /* room.c */

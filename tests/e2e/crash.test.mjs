@@ -77,6 +77,36 @@ test('a text that the original wrote opens once, however many open it', async ()
   await store.kill()
 })
 
+test('two servers on one Redis: what one of them saved is not cut off by the other', async () => {
+  const store = await redis()
+  const servers = [await start({ store: store.url, args: ['--unload-after', '100'] }), await start({ store: store.url, args: ['--unload-after', '100'] })]
+  for (const order of [[0, 1], [1, 0]]) {
+    const clients = []
+    for (const server of servers) {
+      const client = new Client()
+      await client.connect(`${server.ws}/shared${order[0]}`)
+      clients.push(client)
+    }
+    // Each loaded the empty bytecrowd; the one that wrote last has the end of the log, but not all of it.
+    for (const i of order) {
+      clients[i].text.insert(0, `from ${i} `)
+      await until('saved', () => clients[i].saved)
+    }
+    for (const i of [...order].reverse()) {
+      clients[i].close()
+      await sleep(500)
+    }
+    const text = await servers[0].raw(`shared${order[0]}`)
+    assert.match(text, /from 0/)
+    assert.match(text, /from 1/)
+  }
+  for (const server of servers) await server.stop()
+  const again = await start({ store: store.url })
+  for (const name of ['shared0', 'shared1']) assert.match(await again.raw(name), /from 0.*from 1|from 1.*from 0/)
+  await again.stop()
+  await store.kill()
+})
+
 test('a store that is away refuses, one that goes later is told and recovers', async () => {
   const store = await redis()
   const server = await start({ store: store.url, args: ['--store-timeout', '500'] })
