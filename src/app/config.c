@@ -25,7 +25,8 @@ static const struct option options[] = {
     {"listen", LISTEN, 0, 0, 0, "HOST:PORT", "127.0.0.1:8080",
      "address to serve on; port 0 takes a free one"},
     {"store", TEXT, AT(store), 0, 0, "URL", "sqlite:bytecrowds.sqlite",
-     "sqlite:FILE, redis://[user:password@]host[:port][/db] or redis+unix:///path.sock"},
+     "sqlite:FILE, redis://[user:password@]host[:port][/db] or "
+     "redis+unix://[user:password@]/path.sock[?db=N]"},
     {"store-timeout", MS, AT(store_timeout), 50, 600000, "MS", "5000",
      "how long the store may take to answer"},
     {"save-interval", MS, AT(server.save_interval_ms), 1, 3600000, "MS", "100",

@@ -259,6 +259,12 @@ static bool fits(struct room *r, const uint8_t *data, size_t len)
     return r->doc_bytes + len <= max;
 }
 
+void room_tell_update(struct room *r, const uint8_t *data, size_t len)
+{
+    ws_frame_header(&r->out, 2 + varuint_size(len) + len);
+    proto_update(&r->out, data, len);
+}
+
 static void update(struct client *c, const uint8_t *data, size_t len)
 {
     struct room *r = c->room;
@@ -284,8 +290,7 @@ static void update(struct client *c, const uint8_t *data, size_t len)
     if (applied.changed || applied.pending) {
         r->doc_bytes += len;
         r->doc_bytes_exact = false;
-        ws_frame_header(&r->out, 2 + varuint_size(len) + len);
-        proto_update(&r->out, data, len);
+        room_tell_update(r, data, len);
         room_save_update(r, data, len);
         room_changed(r);
     }

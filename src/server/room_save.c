@@ -236,7 +236,7 @@ static void submit_append(struct room *r, struct save_op *s)
  */
 void room_save_kick(struct room *r)
 {
-    if (r->in_flight || net_timer_active(r->retry_timer) || all_saved(r))
+    if (r->in_flight || r->catching_up || net_timer_active(r->retry_timer) || all_saved(r))
         return;
     if (r->whole) {
         struct save_op *s = op_new(r, STORE_APPEND, appended);
@@ -359,6 +359,59 @@ void room_save_fields_later(struct room *r)
 
 /* --- snapshot and unloading ------------------------------------------------------------------- */
 
+/* 1 if it was news, which everybody here is told. */
+static int catch_up_with(struct room *r, const struct buf *update)
+{
+    struct y_applied applied = {0};
+    int error = ydoc_apply(r->doc, update->data, update->len, &applied);
+    if (error < 0 || !(applied.changed || applied.pending))
+        return error;
+    r->doc_bytes += update->len;
+    r->doc_bytes_exact = false;
+    room_tell_update(r, update->data, update->len);
+    return 1;
+}
+
+static void caught_up(struct store_op *op)
+{
+    struct save_op *s = op->udata;
+    struct room *r = s->room;
+    int news = 0, error = op->result < 0 ? -1 : 0;
+    size_t bytes = 0;
+    r->snapshot_in_flight = r->catching_up = false;
+    if (!error && op->snapshot.len && (error = catch_up_with(r, &op->snapshot)) > 0)
+        news++;
+    for (size_t i = 0; i < op->update_count && error >= 0; i++) {
+        error = catch_up_with(r, &op->updates[i]);
+        news += error > 0;
+        bytes += op->updates[i].len;
+    }
+    if (error >= 0) {
+        r->pos = op->pos;
+        r->base = op->base;
+        r->log_count = op->update_count;
+        r->log_bytes = bytes;
+        r->snapshot_bytes = op->snapshot.len;
+        r->snapshot_after = 0;
+    }
+    log_info("read the log again", LOG_STR("name", r->name), LOG_STR("error", op->error),
+             LOG_INT("news", news));
+    if (news)
+        room_changed(r);
+    op_free(s);
+    room_due(r);
+    settle(r);
+}
+
+/* The log is not what this server knows of it: another one writes there, or an append that went
+ * unanswered was sent twice. Nothing is appended until it was read, so that the counts are right. */
+static void catch_up(struct room *r)
+{
+    struct save_op *s = op_new(r, STORE_LOAD, caught_up);
+    r->snapshot_in_flight = r->catching_up = true;
+    store_queue_submit(r->srv->queue, &s->op);
+}
+
 static void snapshot_done(struct store_op *op)
 {
     struct save_op *s = op->udata;
@@ -368,12 +421,22 @@ static void snapshot_done(struct store_op *op)
         r->log_count -= s->count;
         r->log_bytes -= s->bytes;
         r->snapshot_bytes = op->data.len;
+        r->base = op->pos;
+        r->snapshot_after = 0;
     } else {
         /* The log has everything; the next try comes with more updates, or the next unload. */
-        log_warn("snapshot not saved", LOG_STR("name", r->name), LOG_STR("error", op->error));
+        r->snapshot_after = r->log_count + LOG_COUNT_MAX / 2;
+        log_warn("snapshot not saved", LOG_STR("name", r->name),
+                 LOG_STR("error", op->result == STORE_EXISTS
+                                      ? "the log has what another server wrote"
+                                      : op->error));
     }
-    bool ok = op->result == STORE_OK;
+    bool ok = op->result == STORE_OK, behind = op->result == STORE_EXISTS;
     op_free(s);
+    if (behind && !r->unload) {
+        catch_up(r);
+        return;
+    }
     if (!ok && r->unload && all_saved(r) && !r->fields_dirty && !r->fields_in_flight) {
         room_free(r);
         return;
@@ -389,7 +452,8 @@ static void snapshot(struct room *r)
         struct save_op *s = op_new(r, STORE_SNAPSHOT, snapshot_done);
         buf_append(&s->op.data, u.data, u.len);
         s->op.pos = r->pos;
-        s->count = r->log_count;
+        s->op.base = r->base;
+        s->op.known = s->count = r->log_count;
         s->bytes = r->log_bytes;
         r->doc_bytes = u.len;
         r->doc_bytes_exact = true;
@@ -404,6 +468,8 @@ static bool log_is_long(const struct room *r)
     size_t most = 2 * r->snapshot_bytes;
     if (most < LOG_BYTES_MIN)
         most = LOG_BYTES_MIN;
+    if (r->log_count < r->snapshot_after)
+        return false;
     return r->log_count > LOG_COUNT_MAX || r->log_bytes > most;
 }
 

@@ -356,6 +356,14 @@ static bool is(const char *s, size_t len, const char *text)
     return strlen(text) == len && memcmp(s, text, len) == 0;
 }
 
+/* A name that was copied or typed with a slash behind it. `name` is checked: nothing to escape. */
+static void redirect_to_name(struct conn *c, const char *name)
+{
+    char headers[sizeof(COMMON_HEADERS "Location: /\r\n") + NAME_MAX_LEN];
+    snprintf(headers, sizeof(headers), COMMON_HEADERS "Location: /%s\r\n", name);
+    http_reply(c, 308, headers, NULL, 0, true);
+}
+
 /* /<first>/<rest>, `rest` NULL if there is no second slash. */
 static void named(struct server *s, struct conn *c, const struct http_request *req,
                   struct http_str first, const struct http_str *rest)
@@ -373,6 +381,8 @@ static void named(struct server *s, struct conn *c, const struct http_request *r
         reply_page(s, c, req, "/editor.html");
     else if (is(rest->p, rest->len, "raw"))
         raw(s, c, name);
+    else if (!rest->len)
+        redirect_to_name(c, name);
     else
         reply_error(s, c, 404, "Not found", "There is nothing at this address.");
 }

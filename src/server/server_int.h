@@ -95,8 +95,10 @@ struct room {
     uint64_t fields_hash, fields_hash_in_flight;
     struct net_timer *idle_timer;
     bool snapshot_in_flight, unload;
-    struct store_pos pos;
+    bool catching_up;           /* reads its log again; snapshot_in_flight then, too */
+    struct store_pos pos, base; /* the end of the log; the snapshot that it begins behind */
     size_t log_count, log_bytes, snapshot_bytes;
+    size_t snapshot_after; /* one failed: the next when the log has so many updates */
 };
 
 /* room.c */
@@ -110,6 +112,8 @@ uint64_t room_pace_us(const struct room *r);
 void room_free(struct room *r);
 void room_send(struct client *c, struct buf *payload);
 void room_tell_store_state(struct room *r);
+/* At the end of the turn, to everybody. */
+void room_tell_update(struct room *r, const uint8_t *data, size_t len);
 void room_changed(struct room *r);
 void room_live(struct room *r);
 

@@ -43,7 +43,8 @@ static const char seed_script[] = "if redis.call('EXISTS', KEYS[2]) == 1 or redi
                                   "KEYS[1]) > 0 then return false end "
                                   "return redis.call('XADD', KEYS[1], '*', 'u', ARGV[1])";
 
-/* Stream ids are compared as pairs of numbers, which Lua's doubles hold exactly up to 2^53. */
+/* Stream ids are compared as pairs of numbers, which Lua's doubles hold exactly up to 2^53. 2: what
+ * the log is cut up to, or the snapshot before it, is not what the state was made of. */
 static const char snapshot_script[] =
     "local cur = redis.call('HGET', KEYS[1], 'upto') "
     "if cur then "
@@ -52,6 +53,8 @@ static const char snapshot_script[] =
     "  local newms, newseq = tonumber(ARGV[2]), tonumber(ARGV[3]) "
     "  if ms > newms or (ms == newms and seq >= newseq) then return 0 end "
     "end "
+    "if ARGV[6] ~= '0' and ((cur or '0-0') ~= ARGV[5] or redis.call('XLEN', KEYS[2]) - "
+    "#redis.call('XRANGE', KEYS[2], ARGV[4], '+') ~= tonumber(ARGV[6])) then return 2 end "
     "redis.call('HSET', KEYS[1], 'state', ARGV[1], 'upto', ARGV[2] .. '-' .. ARGV[3]) "
     "redis.call('XTRIM', KEYS[2], 'MINID', ARGV[4]) "
     "return 1";
@@ -154,7 +157,7 @@ static int send_op(struct redis_store *s, const struct store_op *op)
 {
     struct command c = {.argc = 0};
     struct keys k;
-    char ms[24], seq[24], next[48];
+    char ms[24], seq[24], next[48], base[48], known[24];
     if (op->id)
         name_keys(&k, op->id);
     switch (op->kind) {
@@ -177,6 +180,9 @@ static int send_op(struct redis_store *s, const struct store_op *op)
         arg_str(&c, "EVAL"), arg_str(&c, snapshot_script), arg_str(&c, "2");
         arg_str(&c, k.snapshot), arg_str(&c, k.updates), arg(&c, op->data.data, op->data.len);
         arg_str(&c, ms), arg_str(&c, seq), arg_str(&c, next);
+        snprintf(base, sizeof(base), "%" PRIu64 "-%" PRIu64, op->base.hi, op->base.lo);
+        snprintf(known, sizeof(known), "%zu", op->known);
+        arg_str(&c, base), arg_str(&c, known);
         break;
     case STORE_FIELDS:
         if (!op->has_text && !op->has_language)
@@ -237,6 +243,7 @@ static bool read_load(const redisReply *r, struct store_op *op)
         return false;
     if (has_snapshot && !(has_upto = read_pos(r->element[1], &op->pos)))
         return false;
+    op->base = op->pos;
     const redisReply *log = r->element[2];
     if (log->type != REDIS_REPLY_ARRAY)
         return false;
@@ -263,6 +270,9 @@ static bool read_ok(const redisReply *r, struct store_op *op)
         }
         return read_pos(r, &op->pos);
     case STORE_SNAPSHOT:
+        if (r->type == REDIS_REPLY_INTEGER && r->integer == 2)
+            op->result = STORE_EXISTS;
+        return true;
     case STORE_FIELDS:
     case STORE_PING:
         return true;

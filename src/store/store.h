@@ -26,7 +26,8 @@
 
 enum store_result {
     STORE_OK = 0,
-    STORE_EXISTS = 1,       /* STORE_SEED: the bytecrowd already has a log or a snapshot */
+    STORE_EXISTS = 1,       /* STORE_SEED: the bytecrowd already has a log or a snapshot.
+                               STORE_SNAPSHOT: another server wrote what the state lacks */
     STORE_UNAVAILABLE = -1, /* cannot be reached or is refusing for now: worth trying again */
     STORE_CORRUPT = -2,     /* was read, and is not what we write: trying again will not help */
 };
@@ -65,6 +66,11 @@ struct store_op {
     bool has_text, has_language; /* FIELDS: which to write. LOAD: which there are */
     struct store_pos pos; /* in: SNAPSHOT. out: APPEND, SEED, LOAD (the last of the log, or of the
                              snapshot if the log is empty) */
+    /* The snapshot that the log begins behind, zero if none. Out: LOAD. In: SNAPSHOT, with `known`, how
+     * many updates of the log up to `pos` the state has; if that is not so, nothing is written
+     * (STORE_EXISTS). SQLite does not look, nor anybody if `known` is 0. */
+    struct store_pos base;
+    size_t known;
     enum store_result result;
     char error[160]; /* for people, if result < 0 */
 

@@ -270,6 +270,24 @@ test('a stop that cannot save says so and exits 1', async () => {
   client.close()
 })
 
+test('a store that hangs cannot hold up a stop for longer than --shutdown-timeout', async () => {
+  const store = await redis()
+  const server = await startServer({ store: store.url, args: ['--shutdown-timeout', '500', '--store-timeout', '8000'] })
+  const client = new Client()
+  await client.connect(`${server.ws}/lost`)
+  client.text.insert(0, 'a')
+  await until(() => client.saved, 'saved')
+  store.child.kill('SIGSTOP')
+  client.text.insert(0, 'b')
+  await until(async () => await server.raw('lost') === 'ba', 'the change')
+  const start = Date.now()
+  assert.deepEqual(await server.stop(), { code: 1, signal: null })
+  assert.ok(Date.now() - start < 3000, `${Date.now() - start} ms`)
+  assert.match(server.child.err, /level=error event="stopped without saving" name=lost/)
+  client.close()
+  await store.kill()
+})
+
 test('more people than a shell\'s limit of open files', async () => {
   const shell = (limit, more = []) => launch('/bin/sh', ['-c', `ulimit ${limit} && exec "$0" "$@"`, binary, '--listen', '127.0.0.1:0', '--store', 'sqlite::memory:', ...more])
   const portOf = async child => { await until(() => child.out.includes('\n') || child.exitCode !== null, 'the address'); return Number(/:(\d+)\//.exec(child.out)?.[1]) }

@@ -1,5 +1,6 @@
 // kill -9 while twenty people type: nothing that was reported saved is lost, and everybody agrees again.
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { Client } from './lib/client.mjs'
 import { freePort, redis, sleep, start, temporary, until } from './lib/server.mjs'
@@ -74,6 +75,66 @@ test('a text that the original wrote opens once, however many open it', async ()
   assert.equal(cli('HGET', 'bytecrowd:old', 'text'), text)
   for (const c of clients) c.close()
   await server.stop()
+  await store.kill()
+})
+
+test('two servers on one Redis: what one of them saved is not cut off by the other', async () => {
+  const store = await redis()
+  const servers = [await start({ store: store.url, args: ['--unload-after', '100'] }), await start({ store: store.url, args: ['--unload-after', '100'] })]
+  for (const order of [[0, 1], [1, 0]]) {
+    const clients = []
+    for (const server of servers) {
+      const client = new Client()
+      await client.connect(`${server.ws}/shared${order[0]}`)
+      clients.push(client)
+    }
+    // Each loaded the empty bytecrowd; the one that wrote last has the end of the log, but not all of it.
+    for (const i of order) {
+      clients[i].text.insert(0, `from ${i} `)
+      await until('saved', () => clients[i].saved)
+    }
+    for (const i of [...order].reverse()) {
+      clients[i].close()
+      await sleep(500)
+    }
+    const text = await servers[0].raw(`shared${order[0]}`)
+    assert.match(text, /from 0/)
+    assert.match(text, /from 1/)
+  }
+  for (const server of servers) await server.stop()
+  const again = await start({ store: store.url })
+  for (const name of ['shared0', 'shared1']) assert.match(await again.raw(name), /from 0.*from 1|from 1.*from 0/)
+  await again.stop()
+  await store.kill()
+})
+
+test('a log that another server, or an append sent twice, made longer is read again and compacted', async () => {
+  const store = await redis()
+  const servers = [await start({ store: store.url }), await start({ store: store.url })]
+  const clients = []
+  for (const server of servers) {
+    const client = new Client()
+    await client.connect(`${server.ws}/long`)
+    clients.push(client)
+  }
+  clients[1].text.insert(0, 'from 1 ')
+  await until('saved', () => clients[1].saved)
+  for (let i = 0; i < 2100; i++) {
+    clients[0].text.insert(clients[0].text.length, 'x')
+    if (i % 100 === 0) await until('saved', () => clients[0].saved)
+  }
+  await until('the other one\'s text', () => String(clients[0].text).includes('from 1 '))
+  await until('saved', () => clients[0].saved)
+  const cli = (...args) => execFileSync('redis-cli', ['-p', String(store.port), ...args], { encoding: 'utf8' }).trim()
+  await until('the snapshot', () => cli('EXISTS', '{bytecrowd:long}:snapshot') === '1')
+  assert.ok(Number(cli('XLEN', '{bytecrowd:long}:updates')) < 1000)
+  for (const client of clients) client.close()
+  for (const server of servers) await server.stop()
+  const again = await start({ store: store.url })
+  const text = await again.raw('long')
+  assert.equal(text.replaceAll('x', ''), 'from 1 ')
+  assert.equal(text.length, 2107)
+  await again.stop()
   await store.kill()
 })
 

@@ -133,7 +133,7 @@ test('files: other methods are not allowed', async () => {
 })
 
 test('files: what is not there', async () => {
-  for (const url of ['/assets/', '/assets/app.js', '/assets/../index.html', script + 'x', script + '/', script.slice(0, -1), '/index.html', '/editor.html', '/error.html', '/a/b', '/a/', '/a/raw/', '/a/raw/b', '/raw/raw', '/ws', '/api', '/api/update', '/admin', '/metrics']) {
+  for (const url of ['/assets/', '/assets/app.js', '/assets/../index.html', script + 'x', script + '/', script.slice(0, -1), '/index.html', '/editor.html', '/error.html', '/a/b', '/a//', '/api/', '/a/raw/', '/a/raw/b', '/raw/raw', '/ws', '/api', '/api/update', '/admin', '/metrics']) {
     const { status, headers, body } = await request(url)
     assert.equal(status, 404, url)
     assert.match(headers['content-type'], /^text\/html/)
@@ -172,6 +172,14 @@ test('names: a page\'s reserved ones', async () => {
       assert.match(body.toString(), /used by the server itself|nothing at this address/)
     }
   }
+})
+
+test('names: a slash behind one leads to it', async () => {
+  for (const [url, to] of [['/a/', '/a'], ['/%61.b/?q=1', '/a.b'], [`/${'x'.repeat(128)}/`, `/${'x'.repeat(128)}`]]) {
+    const { status, headers } = await request(url)
+    assert.deepEqual([status, headers.location], [308, to], url)
+  }
+  assert.equal((await request(`/${'x'.repeat(129)}/`)).status, 400)
 })
 
 test('names: one is the same however it is written', async () => {

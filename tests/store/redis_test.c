@@ -213,3 +213,43 @@ TEST(redis_one_bad_operation_of_a_group_fails_alone)
     expect(s, "good", "", "1|2");
     store_close(s);
 }
+
+/* Two servers on one database: a state may only replace the log and the snapshot that it was made
+ * of. */
+TEST(redis_a_snapshot_that_lacks_another_servers_updates_is_refused)
+{
+    struct store *s = store_new("redis");
+    struct store_pos last;
+    struct store_op op;
+    CHECK_EQ(append(s, "two", "theirs", NULL), STORE_OK);
+    CHECK_EQ(append(s, "two", "ours", &last), STORE_OK);
+    CHECK_EQ(append(s, "two", "later", NULL), STORE_OK);
+    struct store_op snap = {.kind = STORE_SNAPSHOT, .id = "two", .pos = last, .known = 1};
+    struct store_op *ops[] = {&snap};
+    buf_puts(&snap.data, "state");
+    store_run(s, ops, 1);
+    CHECK_EQ(snap.result, STORE_EXISTS);
+    CHECK_EQ(load(s, "two", &op), STORE_OK);
+    CHECK_EQ(op.update_count, 3);
+    CHECK_EQ(op.base.hi, 0);
+    store_op_release(&op);
+    snap.known = 2; /* what comes after `pos` does not count */
+    store_run(s, ops, 1);
+    CHECK_EQ(snap.result, STORE_OK);
+    store_run(s, ops, 1); /* once more does no harm */
+    CHECK_EQ(snap.result, STORE_OK);
+    CHECK_EQ(load(s, "two", &op), STORE_OK);
+    CHECK_EQ(op.update_count, 1);
+    CHECK_EQ(store_pos_cmp(op.base, last), 0);
+    snap.pos = op.pos; /* the right number, behind another snapshot */
+    store_op_release(&op);
+    snap.known = 1;
+    snap.base = (struct store_pos){0, 0};
+    store_run(s, ops, 1);
+    CHECK_EQ(snap.result, STORE_EXISTS);
+    snap.base = last;
+    store_run(s, ops, 1);
+    CHECK_EQ(snap.result, STORE_OK);
+    store_op_release(&snap);
+    store_close(s);
+}
