@@ -87,6 +87,19 @@ test('state, from updates in any format', () => {
   for (const v of [1, 2, 3]) other.getMap('m').set('k', v)
   gives(['state', '--to-v2', '-'], Y.encodeStateAsUpdateV2(other), Y.encodeStateAsUpdate(other))
 })
+test('what waits is written as yjs writes it', () => {
+  const other = new Y.Doc(), list = []
+  other.clientID = 9
+  other.on('update', u => list.push(u))
+  for (const v of [1, 2, 3]) other.getMap('m').set('k', v)
+  other.getText('text').insert(0, 'ab')
+  for (const gap of [0, 1]) {
+    const part = list.filter((_, i) => i !== gap), want = new Y.Doc()
+    for (const u of part) Y.applyUpdate(want, u)
+    gives(['state', '--log', '-'], Y.encodeStateAsUpdate(want), log(part))
+    gives(['state', '--to-v2', '--log', '-'], Y.encodeStateAsUpdateV2(want), log(part))
+  }
+})
 test('a log in any order, however much of it waits', () => {
   const big = new Y.Doc(), list = []
   big.clientID = 7
