@@ -226,15 +226,14 @@ static struct ybuf merged(const struct input *in)
 
 static struct ydoc *document(const struct input *in)
 {
-    struct ydoc *doc = must(ydoc_new(NULL));
+    /* the input is here as a whole, so all of it may wait */
+    struct ydoc *doc = must(ydoc_new(&(struct ydoc_opts){.max_pending_bytes = SIZE_MAX}));
     for (size_t i = 0; i < in->count; i++) {
         const struct record *r = &in->list[i];
-        struct ybuf v1 = {0};
-        int error = y_update_convert(r->update.p, r->update.n, from(in), Y_V1, &v1);
-        error = error ? error : ydoc_apply(doc, v1.data, v1.len, NULL);
+        int error = in->o.v2 ? ydoc_apply_v2(doc, r->update.p, r->update.n, NULL)
+                             : ydoc_apply(doc, r->update.p, r->update.n, NULL);
         if (error)
             die_of(error, r);
-        ybuf_release(&v1);
     }
     return doc;
 }
@@ -264,9 +263,9 @@ static void run_state(const struct input *in)
 {
     struct ybuf out = {0};
     struct ydoc *doc = document(in);
-    check(ydoc_encode_update(doc, NULL, 0, &out));
-    put_converted(&out, Y_V1, to(in));
-    ybuf_release(&out);
+    check(in->o.to_v2 ? ydoc_encode_update_v2(doc, NULL, 0, &out)
+                      : ydoc_encode_update(doc, NULL, 0, &out));
+    put_buf(&out);
     ydoc_free(doc);
 }
 
@@ -282,7 +281,7 @@ static void run_diff(const struct input *in)
 {
     struct ybuf all = merged(in), out = {0}, sv = read_file(in->o.sv);
     int error = y_update_diff(all.data, all.len, sv.data, sv.len, from(in), &out);
-    if (error == Y_ERR_MALFORMED)
+    if (error == Y_ERR_MALFORMED || !sv.len) /* y.h takes no bytes for an empty one */
         die(2, "%s: malformed state vector", name_of(in->o.sv));
     check(error);
     put_converted(&out, from(in), to(in));
@@ -300,23 +299,25 @@ static void run_merge(const struct input *in)
 
 static void run_convert(const struct input *in)
 {
+    struct ybuf out = {0}; /* all of it: bad input gives no output */
     for (size_t i = 0; i < in->count; i++) {
         const struct record *r = &in->list[i];
-        struct ybuf out = {0};
+        size_t from_here = out.len, head = in->o.log ? 4 : 0;
+        if (head)
+            check(ybuf_append(&out, "\0\0\0", head));
         int error = y_update_convert(r->update.p, r->update.n, from(in), to(in), &out);
         if (error)
             die_of(error, r);
-        uint8_t head[4];
-        for (int k = 0; k < 4; k++)
-            head[k] = (uint8_t)(out.len >> (8 * k));
-        if (in->o.log)
-            put(head, 4);
-        put_buf(&out);
+        size_t n = out.len - from_here - head;
+        for (size_t k = 0; k < head; k++)
+            out.data[from_here + k] = (uint8_t)(n >> (8 * k));
     }
+    put_buf(&out);
 }
 
 static void run_inspect(const struct input *in)
 {
+    check_all(in);
     for (size_t i = 0; i < in->count; i++) {
         const struct record *r = &in->list[i];
         struct ybuf out = {0};

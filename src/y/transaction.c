@@ -759,5 +759,5 @@ int ydoc_begin(struct ydoc *doc, const void *origin)
 
 int ydoc_commit(struct ydoc *doc)
 {
-    return y_end(doc, Y_OK);
+    return doc->depth ? y_end(doc, Y_OK) : Y_OK;
 }

@@ -10,6 +10,7 @@
  * A transaction that is rolled back puts back what it took out (`popped`, `late_popped`) and takes
  * out what it put in (`epoch`).
  */
+#include "y/codec.h"
 #include "y/y_int.h"
 
 /* --- the heap --------------------------------------------------------------------------------- */
@@ -198,6 +199,8 @@ int y_wait_push(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len,
         return Y_ERR_NOMEM;
     *w = (struct y_waiting){NULL, clock, len, client, (uint32_t)n, doc->txn->epoch};
     memcpy(w->data, bytes, n);
+    if (w->data[0] & (Y_HAS_ORIGIN | Y_HAS_RIGHT)) /* then no key follows; Yjs forgets it, too */
+        w->data[0] &= (uint8_t)~Y_HAS_KEY;
     heap_push(c, w);
     doc->waiting_bytes += cost(w);
     doc->waiting_structs++;

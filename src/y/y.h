@@ -136,8 +136,7 @@ int ydoc_encode_update(const struct ydoc *doc, const void *sv, size_t sv_len, st
 int ydoc_encode_update_v2(const struct ydoc *doc, const void *sv, size_t sv_len, struct ybuf *out);
 /* Appends the document's state vector, v1 encoding. */
 int ydoc_encode_state_vector(const struct ydoc *doc, struct ybuf *out);
-/* Whether a replica with state vector `sv` lacks nothing of what ydoc_encode_update would send
- * beyond the delete set. */
+/* Whether something waits for updates that have not come. */
 bool ydoc_has_pending(const struct ydoc *doc);
 /* Bytes that the document holds in memory, about; and bytes held pending. */
 size_t ydoc_memory(const struct ydoc *doc);
@@ -262,7 +261,8 @@ int ydoc_json(const struct ydoc *doc, struct ybuf *out);
  * managers, never dereferenced. */
 int ydoc_begin(struct ydoc *doc, const void *origin);
 /* Ends what the matching ydoc_begin() began; the outermost one collects, calls observers. An error of
- * an edit in it that could not be undone alone is returned here, and all of it undone. */
+ * an edit in it that could not be undone alone is returned here, and all of it undone. Without a
+ * transaction it does nothing. */
 int ydoc_commit(struct ydoc *doc);
 /* Whether and what: of the transaction under way, or the one whose observers are being called. */
 const void *ydoc_origin(const struct ydoc *doc);
@@ -437,7 +437,8 @@ struct y_undo_opts {
     bool whole_document;            /* not only what is in `types` */
     bool ignore_remote_map_changes; /* undo a key even if somebody else set it since */
 };
-/* Undoes what happens in `types` and all in them. Copies opts. NULL when out of memory. Free it before the document. Content that it may have to bring back is not collected. */
+/* Undoes what happens in `types` and all in them. Copies opts. NULL when out of memory. Free it before the
+ * document. Content that it may have to bring back is not collected. */
 struct y_undo *y_undo_new(struct ydoc *doc, struct y_type *const *types, size_t n,
                           const struct y_undo_opts *opts);
 void y_undo_free(struct y_undo *u);
