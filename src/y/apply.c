@@ -7,6 +7,7 @@
  * Structs are checked when they are integrated, and one that is bad has all of the update rolled back.
  * Inside a transaction of the caller's, of which the rest is to stay, they are all checked before.
  */
+#include "y/codec_int.h"
 #include "y/y_int.h"
 
 #include <stdlib.h>
@@ -43,13 +44,13 @@ static int section_add(struct sections *all, struct section s)
 }
 
 /* Where the sections of the update and its delete set begin. `check`: believes nothing of its structs. */
-static int scan(const void *update, size_t len, bool check, struct sections *all,
-                struct y_reader *deletes, uint64_t *delete_count)
+static int scan(const void *update, size_t len, enum y_format format, bool check,
+                struct sections *all, struct y_reader *deletes, uint64_t *delete_count)
 {
     struct y_dec d;
     struct y_struct s;
     int error = Y_OK;
-    y_dec_init(&d, update, len, Y_V1);
+    y_dec_init(&d, update, len, format);
     for (uint64_t n = y_dec_sections(&d); n && !error && !d.r.error; n--) {
         struct section sec = {.parent = 0};
         y_dec_section(&d, &sec.left, &sec.id, &sec.clock);
@@ -86,7 +87,7 @@ static int put_off(struct ydoc *doc, struct y_dec *d, struct section *sec)
         if (!y_dec_struct(d, sec->id, sec->clock, &s))
             return d->r.error;
         if (s.kind != Y_SKIP)
-            error = y_wait_push(doc, sec->client, (uint32_t)sec->clock, s.len, from,
+            error = y_wait_push(doc, sec->client, (uint32_t)sec->clock, s.len, d->format, from,
                                 (size_t)(d->r.p - from));
         sec->clock += s.len;
     }
@@ -243,7 +244,7 @@ static int run_deletes(struct ydoc *doc, struct y_dec *d, uint64_t n)
     return error;
 }
 
-static int apply(struct ydoc *doc, const void *update, size_t len)
+static int apply(struct ydoc *doc, const void *update, size_t len, enum y_format format)
 {
     struct sections all;
     struct y_reader deletes;
@@ -251,12 +252,12 @@ static int apply(struct ydoc *doc, const void *update, size_t len)
     all.list = all.few;
     all.count = 0;
     all.cap = sizeof(all.few) / sizeof(*all.few);
-    int error = scan(update, len, doc->depth > 0, &all, &deletes, &delete_count);
+    int error = scan(update, len, format, doc->depth > 0, &all, &deletes, &delete_count);
     if (!error)
         error = y_begin(doc, NULL, false);
     if (!error) {
         struct y_dec d;
-        y_dec_init(&d, update, len, Y_V1);
+        y_dec_init(&d, update, len, format);
         error = run_sections(doc, &d, &all);
         if (!error && doc->work)
             error = y_wait_drain(doc);
@@ -271,7 +272,8 @@ static int apply(struct ydoc *doc, const void *update, size_t len)
     return error;
 }
 
-int ydoc_apply(struct ydoc *doc, const void *update, size_t len, struct y_applied *out)
+static int apply_told(struct ydoc *doc, const void *update, size_t len, enum y_format format,
+                      struct y_applied *out)
 {
     const uint8_t *p = update;
     size_t waiting = doc->waiting_bytes;
@@ -280,7 +282,7 @@ int ydoc_apply(struct ydoc *doc, const void *update, size_t len, struct y_applie
     if (!doc->depth && !doc->observed && !doc->work)
         quick = y_quick_apply(doc, p, p + len, &error);
     if (!quick)
-        error = apply(doc, update, len);
+        error = apply(doc, update, len, format);
     if (!error && out) {
         bool touched = quick || (doc->depth ? doc->txn->touched : doc->touched);
         *out = (struct y_applied){touched, doc->waiting_bytes > waiting};
@@ -288,12 +290,19 @@ int ydoc_apply(struct ydoc *doc, const void *update, size_t len, struct y_applie
     return error;
 }
 
+int ydoc_apply(struct ydoc *doc, const void *update, size_t len, struct y_applied *out)
+{
+    return apply_told(doc, update, len, Y_V1, out);
+}
+
+/* v2 has its fields in columns; sections are gone through one by one, so it is made a row first, with
+ * nothing lost that JSON cannot say. */
 int ydoc_apply_v2(struct ydoc *doc, const void *update, size_t len, struct y_applied *out)
 {
-    struct ybuf v1 = {0};
-    int error = y_update_convert(update, len, Y_V2, Y_V1, &v1);
+    struct ybuf row = {0};
+    int error = y_update_convert(update, len, Y_V2, Y_RAW, &row);
     if (!error)
-        error = ydoc_apply(doc, v1.data, v1.len, out);
-    ybuf_release(&v1);
+        error = apply_told(doc, row.data, row.len, Y_RAW, out);
+    ybuf_release(&row);
     return error;
 }

@@ -42,7 +42,7 @@ static void pass_anys(struct y_reader *r, uint64_t n)
         y_any_skip(r);
 }
 
-static void pass_content(struct y_reader *r, uint8_t kind)
+static void pass_content(struct y_reader *r, uint8_t kind, bool raw)
 {
     uint64_t ref;
     switch (kind) {
@@ -51,11 +51,12 @@ static void pass_content(struct y_reader *r, uint8_t kind)
         break;
     case Y_STRING:
     case Y_BINARY:
-    case Y_EMBED:
         pass_bytes(r, 1);
         break;
+    case Y_EMBED:
     case Y_FORMAT:
-        pass_bytes(r, 2);
+        pass_bytes(r, (kind == Y_FORMAT) + !raw);
+        pass_anys(r, raw);
         break;
     case Y_JSON:
         pass_bytes(r, y_varuint(r));
@@ -97,6 +98,6 @@ bool y_dec_pass(struct y_dec *d)
         }
         pass_bytes(r, !!(info & Y_HAS_KEY));
     }
-    pass_content(r, kind);
+    pass_content(r, kind, d->format == Y_RAW);
     return !r->error;
 }

@@ -89,7 +89,7 @@ static void put_waiting(struct y_enc *e, const struct y_client *c, const struct 
 {
     struct y_dec d;
     struct y_struct s;
-    y_dec_init(&d, w->data, w->bytes, Y_V1);
+    y_dec_init(&d, w->data, w->bytes, (enum y_format)w->format);
     if (y_dec_struct(&d, c->id, w->clock, &s))
         y_enc_struct(e, c->id, &s, offset);
     int error = y_dec_end(&d);

@@ -186,8 +186,8 @@ void y_wait_look(struct ydoc *doc, uint32_t client)
 
 /* --- structs ---------------------------------------------------------------------------------- */
 
-int y_wait_push(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len, const void *bytes,
-                size_t n)
+int y_wait_push(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len,
+                enum y_format format, const void *bytes, size_t n)
 {
     struct y_client *c = &doc->clients[client];
     if (doc->waiting_bytes + sizeof(struct y_waiting) + n > doc->opts.max_pending_bytes)
@@ -197,7 +197,8 @@ int y_wait_push(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len,
     struct y_waiting *w = y_realloc(NULL, sizeof(*w) + n);
     if (!w)
         return Y_ERR_NOMEM;
-    *w = (struct y_waiting){NULL, clock, len, client, (uint32_t)n, doc->txn->epoch};
+    *w =
+        (struct y_waiting){NULL, clock, len, client, (uint32_t)n, doc->txn->epoch, (uint8_t)format};
     memcpy(w->data, bytes, n);
     if (w->data[0] & (Y_HAS_ORIGIN | Y_HAS_RIGHT)) /* then no key follows; Yjs forgets it, too */
         w->data[0] &= (uint8_t)~Y_HAS_KEY;
@@ -240,7 +241,7 @@ static int drain_structs(struct ydoc *doc, uint32_t client)
             take(doc, c);
             continue;
         }
-        y_dec_init(&d, w->data, w->bytes, Y_V1);
+        y_dec_init(&d, w->data, w->bytes, (enum y_format)w->format);
         if (y_dec_struct(&d, c->id, w->clock, &s)) {
             if (y_missing(doc, client, &s, &what)) {
                 error = wait_for(doc, client, what);

@@ -130,6 +130,7 @@ struct y_waiting {
     struct y_waiting *next; /* popped in this transaction */
     uint32_t clock, len, client, bytes;
     uint32_t epoch; /* of the transaction that pushed it */
+    uint8_t format; /* Y_V1, or Y_RAW: it came in v2 */
     uint8_t data[];
 };
 
@@ -515,8 +516,8 @@ void y_subdocs_settle(struct ydoc *doc, struct y_txn *t);
 
 /* --- wait.c ----------------------------------------------------------------------------------- */
 
-int y_wait_push(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len, const void *bytes,
-                size_t n);
+int y_wait_push(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len,
+                enum y_format format, const void *bytes, size_t n);
 int y_wait_delete(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len);
 /* Integrates what can be, after this transaction's structs; then late deletions. */
 int y_wait_drain(struct ydoc *doc);

@@ -157,3 +157,20 @@ test('help and version', () => {
   assert.match(run(['--help']).out.toString(), /ydoc merge FILE/)
   assert.match(run(['--version']).out.toString(), /^ydoc \d/)
 })
+
+test('embeds and formats of v2 keep what JSON cannot say: bytes, undefined, bigint; waiting ones too', () => {
+  const doc = new Y.Doc()
+  doc.clientID = 7
+  const list = []
+  doc.on('updateV2', u => list.push(u))
+  const text = doc.getText('text')
+  text.insertEmbed(0, { bytes: new Uint8Array([1, 2, 255]), none: undefined, big: 12345678901234567890n >> 4n })
+  text.insert(1, 'x')
+  text.format(0, 2, { mark: { raw: new Uint8Array([9]) } })
+  const whole = Y.encodeStateAsUpdateV2(doc)
+  gives(['state', '--v2', '--to-v2', file('bytes2', whole)], whole)
+  gives(['state', '--v2', '--to-v2', '--log', file('bytes2.log', log(list.toReversed?.() ?? [...list].reverse()))], whole)
+  // What waits keeps it, too: everything but the first update, carried over, then the first.
+  const late = run(['state', '--v2', '--to-v2', '--log', file('late.log', log(list.slice(1)))])
+  gives(['state', '--v2', '--to-v2', '--log', file('both.log', log([late.out, list[0]]))], whole)
+})
