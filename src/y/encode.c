@@ -105,6 +105,8 @@ struct part {
     uint32_t structs, waiting; /* how many */
     bool bare;                 /* no struct, and what waits begins beyond: no Skip before it */
     uint32_t total;            /* structs on the wire, Skips too */
+    bool
+        keyless; /* where something waits Yjs merges updates, which forget keys that nobody reads */
     struct y_waiting **list;
 };
 
@@ -163,6 +165,8 @@ static void put_client(const struct ydoc *doc, struct y_enc *e, const struct y_c
     for (uint32_t i = 0; i < p->structs; i++, y_at_next(c, &at)) {
         const struct y_item *it = y_item(doc, y_at_entry(c, at)->item);
         y_struct_of(doc, it, &s);
+        if (p->keyless && (s.info & (Y_HAS_ORIGIN | Y_HAS_RIGHT)))
+            s.info &= (uint8_t)~Y_HAS_KEY;
         y_enc_struct(e, c->id, &s, cut_front(&s, c->id, i ? 0 : p->clock - it->clock));
     }
     for (uint32_t i = 0; i < p->waiting; i++) {
@@ -287,6 +291,7 @@ static int put_document(struct ydoc *doc, struct y_enc *e, const uint32_t *known
     for (; planned < doc->client_count && !error; planned++) {
         uint32_t k = doc->order[planned];
         error = plan_client(&doc->clients[k], known[k], true, &parts[planned]);
+        parts[planned].keyless = ydoc_has_pending(doc);
         sections += parts[planned].total > 0;
     }
     if (!error) {

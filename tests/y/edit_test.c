@@ -83,6 +83,16 @@ TEST(map_keys_come_change_and_go)
     ydoc_free(doc);
 }
 
+TEST(commit_without_a_transaction_does_nothing)
+{
+    struct ydoc *doc = ydoc_new(NULL);
+    CHECK_EQ(ydoc_commit(doc), Y_OK);
+    CHECK_EQ(insert(root(doc, "list", Y_REF_ARRAY), 0, "1"), Y_OK);
+    CHECK_EQ(ydoc_commit(doc), Y_OK);
+    CHECK_DOC(doc, "{\"list\":[1]}");
+    ydoc_free(doc);
+}
+
 TEST(transactions_join_and_carry_their_origin)
 {
     struct ydoc *doc = ydoc_new(NULL);

@@ -96,6 +96,43 @@ TEST(event_of_keys_has_what_they_were)
     ydoc_free(doc);
 }
 
+static void on_parts(const struct y_event *const *events, size_t n, void *udata)
+{
+    const struct y_path_step *steps;
+    const struct y_key_change *keys;
+    const struct y_delta_op *ops;
+    size_t *calls = udata, count;
+    CHECK_EQ(n, 1);
+    CHECK_EQ(y_event_path(events[0], &steps, &count), Y_OK);
+    CHECK(count == 2 && steps[0].key.n == 1 && *steps[0].key.p == 'l' && !steps[1].key.p);
+    CHECK_EQ(steps[1].position, 1);
+    CHECK_EQ(y_event_delta(events[0], &ops, &count), Y_OK);
+    CHECK_EQ(count, 0);
+    CHECK_EQ(y_event_keys(events[0], &keys, &count), Y_OK);
+    CHECK(count == 1 && keys[0].key.n == 1 && *keys[0].key.p == 'k');
+    CHECK_EQ(keys[0].action, Y_KEY_ADD + *calls); /* add, update, delete */
+    CHECK_EQ(keys[0].old.kind, *calls ? Y_VALUE_ANY : Y_VALUE_NONE);
+    if (*calls) /* 1, then 2 */
+        CHECK(keys[0].old.bytes.n == 2 && keys[0].old.bytes.p[1] == *calls);
+    ++*calls;
+}
+
+TEST(events_tell_keys_path_and_delta)
+{
+    struct ydoc *doc = ydoc_new(NULL);
+    struct y_type *map = root(doc, "map", Y_REF_MAP), *list, *in;
+    size_t calls = 0;
+    y_map_set_type(map, "l", 1, Y_REF_ARRAY, NULL, &list);
+    insert(list, 0, "0");
+    y_list_insert_type(list, 1, Y_REF_MAP, NULL, &in);
+    CHECK(y_observe_deep(map, on_parts, &calls));
+    set(in, "k", "1");
+    set(in, "k", "2");
+    y_map_delete(in, "k", 1);
+    CHECK_EQ(calls, 3);
+    ydoc_free(doc);
+}
+
 TEST(deep_observers_get_the_nearest_first_and_paths_from_where_they_are)
 {
     struct ydoc *doc = ydoc_new(NULL);
