@@ -48,13 +48,19 @@ static struct ybuf state_of(const struct ydoc *doc)
     return b;
 }
 
-static struct ybuf describe(const struct ydoc *doc)
+static struct ybuf describe_content(const struct ydoc *doc)
 {
     struct ybuf b = state_of(doc);
     require(ydoc_text(doc, "bytecrowdText", &b) == 0, "text");
     ydoc_map_string(doc, "bytecrowd", "language", &b);
-    require(y_write_varuint(&b, ydoc_pending_bytes(doc)) == 0, "memory");
     require(ydoc_encode_update(doc, NULL, 0, &b) == 0, "encode");
+    return b;
+}
+
+static struct ybuf describe(const struct ydoc *doc)
+{
+    struct ybuf b = describe_content(doc);
+    require(y_write_varuint(&b, ydoc_pending_bytes(doc)) == 0, "memory");
     return b;
 }
 
@@ -123,7 +129,8 @@ static void apply_v2(struct ydoc *doc, const struct ydoc *same, const uint8_t *p
                  memcmp(back.data, p, n) == 0;
     int error = there ? ydoc_apply_v2(doc, v2.data, v2.len, NULL) : ydoc_apply(doc, p, n, NULL);
     require(error == expected, "v2 is taken or refused as v1 is");
-    require(equal(describe(doc), describe(same)), "v2 does what v1 does");
+    /* What waits has its embeds as JSON from v1 and as `any` from v2, which differ in length. */
+    require(equal(describe_content(doc), describe_content(same)), "v2 does what v1 does");
     ybuf_release(&v2);
     ybuf_release(&back);
 }
