@@ -53,9 +53,7 @@ void y_struct_of(const struct ydoc *doc, const struct y_item *it, struct y_struc
 static int waiting_order(const void *a, const void *b)
 {
     const struct y_waiting *x = *(struct y_waiting *const *)a, *y = *(struct y_waiting *const *)b;
-    if (x->clock != y->clock)
-        return x->clock < y->clock ? -1 : 1;
-    return (x->len < y->len) - (x->len > y->len);
+    return y_waits_before(x, y) ? -1 : y_waits_before(y, x);
 }
 
 /* The structs that wait beyond `clock`, in order, without what another one says too. Owned by the

@@ -30,7 +30,7 @@ static int heap_room(struct y_client *c)
 
 /* Of different structs of one clock, which nobody honest makes, the order is one of what they say and
  * not of how they came, so that a rollback does not change what becomes of them. */
-static bool before(const struct y_waiting *a, const struct y_waiting *b)
+bool y_waits_before(const struct y_waiting *a, const struct y_waiting *b)
 {
     if (a->clock != b->clock)
         return a->clock < b->clock;
@@ -44,7 +44,7 @@ static bool before(const struct y_waiting *a, const struct y_waiting *b)
 static void heap_push(struct y_client *c, struct y_waiting *w)
 {
     uint32_t i = c->heap_count++;
-    while (i && before(w, c->heap[(i - 1) / 2])) {
+    while (i && y_waits_before(w, c->heap[(i - 1) / 2])) {
         c->heap[i] = c->heap[(i - 1) / 2];
         i = (i - 1) / 2;
     }
@@ -59,9 +59,9 @@ static struct y_waiting *heap_pop(struct y_client *c)
         uint32_t child = 2 * i + 1;
         if (child >= n)
             break;
-        if (child + 1 < n && before(c->heap[child + 1], c->heap[child]))
+        if (child + 1 < n && y_waits_before(c->heap[child + 1], c->heap[child]))
             child++;
-        if (!before(c->heap[child], last))
+        if (!y_waits_before(c->heap[child], last))
             break;
         c->heap[i] = c->heap[child];
         i = child;
@@ -464,7 +464,7 @@ const char *y_wait_check(const struct ydoc *doc)
         const struct y_client *c = &doc->clients[k];
         for (uint32_t i = 0; i < c->heap_count; i++) {
             bytes += cost(c->heap[i]);
-            if (i && before(c->heap[i], c->heap[(i - 1) / 2]))
+            if (i && y_waits_before(c->heap[i], c->heap[(i - 1) / 2]))
                 return "a heap is not in order";
         }
         for (uint32_t i = 1; i < c->late_count; i++)

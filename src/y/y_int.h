@@ -516,6 +516,7 @@ void y_subdocs_settle(struct ydoc *doc, struct y_txn *t);
 
 /* --- wait.c ----------------------------------------------------------------------------------- */
 
+bool y_waits_before(const struct y_waiting *a, const struct y_waiting *b); /* in a heap, encoded */
 int y_wait_push(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len,
                 enum y_format format, const void *bytes, size_t n);
 int y_wait_delete(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t len);
