@@ -109,7 +109,7 @@ struct ydoc;
 
 /* Zero means the default. */
 struct ydoc_opts {
-    uint64_t client_id;       /* for edits made here; default: 1 */
+    uint64_t client_id;       /* for edits made here, by nobody else and never again; default: 1 */
     size_t max_pending_bytes; /* held updates that wait for missing ones; default 4 MiB */
     bool keep_deleted;        /* do not garbage-collect deleted content (Yjs's gc: false) */
     bool utf8_offsets;        /* positions count UTF-8 bytes instead of UTF-16 units */
