@@ -212,28 +212,13 @@ static int look_at_deleted(struct cleaner *c, y_handle h)
     return it->kind == Y_FORMAT ? need(c, t) : clean_around(c, h);
 }
 
-static int by_order(const void *a, const void *b)
-{
-    const struct y_change *x = *(const struct y_change *const *)a;
-    const struct y_change *y = *(const struct y_change *const *)b;
-    return (x->order > y->order) - (x->order < y->order);
-}
-
 /* Yjs goes through what was deleted client by client, in the order of the first deletion of each. */
 static int look_at_deletions(struct cleaner *c, const struct y_txn *t)
 {
-    size_t n = 0;
-    int error = Y_OK;
-    if (!t->deleting)
-        return Y_OK;
-    const struct y_change **list = y_realloc(NULL, t->deleting * sizeof(*list));
-    if (!list)
-        return Y_ERR_NOMEM;
-    for (uint32_t i = 0; i < t->change_count; i++)
-        if (t->changes[i].deleted.count)
-            list[n++] = &t->changes[i];
-    qsort(list, n, sizeof(*list), by_order);
-    for (size_t i = 0; i < n && !error; i++)
+    const struct y_change **list;
+    uint32_t n;
+    int error = y_txn_deletions(t, &list, &n);
+    for (uint32_t i = 0; i < n && !error; i++)
         for (size_t k = 0; k < list[i]->deleted.count && !error; k++) {
             struct y_range r = list[i]->deleted.list[k];
             error =

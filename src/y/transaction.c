@@ -186,6 +186,30 @@ bool y_txn_deletes(const struct ydoc *doc, const struct y_txn *t, const struct y
     return false;
 }
 
+static int by_order(const void *a, const void *b)
+{
+    const struct y_change *x = *(const struct y_change *const *)a;
+    const struct y_change *y = *(const struct y_change *const *)b;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+int y_txn_deletions(const struct y_txn *t, const struct y_change ***result, uint32_t *n)
+{
+    *result = NULL;
+    *n = 0;
+    if (!t->deleting)
+        return Y_OK;
+    const struct y_change **list = y_realloc(NULL, t->deleting * sizeof(*list));
+    if (!list)
+        return Y_ERR_NOMEM;
+    for (uint32_t i = 0; i < t->change_count; i++)
+        if (t->changes[i].deleted.count)
+            list[(*n)++] = &t->changes[i];
+    qsort(list, *n, sizeof(*list), by_order);
+    *result = list;
+    return Y_OK;
+}
+
 /* Only of types that were there before the transaction and are still there. */
 int y_changed(struct ydoc *doc, uint32_t seq)
 {

@@ -166,27 +166,12 @@ static int stack_room(struct y_undo_stack *s, size_t n)
     return Y_OK;
 }
 
-static int by_order(const void *a, const void *b)
-{
-    uint32_t x = (*(const struct y_change *const *)a)->order,
-             y = (*(const struct y_change *const *)b)->order;
-    return (x > y) - (x < y);
-}
-
 /* Deletions by client in the order in which Yjs's delete set has them. */
 static int add_deletions(struct y_idset *s, const struct y_txn *t)
 {
-    uint32_t n = 0;
-    int error = Y_OK;
-    if (!t->deleting)
-        return Y_OK;
-    const struct y_change **list = y_realloc(NULL, t->deleting * sizeof(*list));
-    if (!list)
-        return Y_ERR_NOMEM;
-    for (uint32_t i = 0; i < t->change_count; i++)
-        if (t->changes[i].deleted.count)
-            list[n++] = &t->changes[i];
-    qsort(list, n, sizeof(*list), by_order);
+    const struct y_change **list;
+    uint32_t n;
+    int error = y_txn_deletions(t, &list, &n);
     for (uint32_t i = 0; i < n && !error; i++)
         for (size_t k = 0; k < list[i]->deleted.count && !error; k++)
             error = set_add(s, list[i]->client, list[i]->deleted.list[k]);

@@ -548,6 +548,9 @@ uint32_t y_txn_before(const struct ydoc *doc, const struct y_txn *t, uint32_t cl
  * transactions, which observers made, counts as brought too, as in Yjs. */
 bool y_txn_adds(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
 bool y_txn_deletes(const struct ydoc *doc, const struct y_txn *t, const struct y_item *it);
+/* The changes that deleted something, in the order in which Yjs's delete set has their clients: of the
+ * first deletion of each. `*list` is the caller's to free, NULL if there are none or no memory. */
+int y_txn_deletions(const struct y_txn *t, const struct y_change ***list, uint32_t *n);
 int y_delete(struct ydoc *doc, y_handle h);
 int y_delete_range(struct ydoc *doc, uint32_t client, uint32_t clock, uint32_t end);
 /* An item of the chain changed: an event may be due (yjs addChangedTypeToTransaction). */

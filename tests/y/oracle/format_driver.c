@@ -17,6 +17,8 @@
  *     o                               deltas of events since the last time: n, each text and delta
  *     u                               updates since the last time: n, each varByteArray
  */
+#include "tests/y/oracle/frames.h"
+
 #include "y/any.h"
 #include "y/y_int.h"
 
@@ -286,30 +288,21 @@ static int run(struct peer *p, uint8_t command, struct y_reader *r, struct ybuf 
     }
 }
 
+static int32_t run_frame(uint8_t command, uint8_t d, const uint8_t *bytes, uint32_t len,
+                         struct ybuf *out)
+{
+    struct y_reader r = y_reader_of(bytes, len);
+    struct peer *p = &peers[d % 64];
+    int32_t status = run(p, command, &r, out);
+    if (p->doc && !p->doc->depth)
+        observe_nested(p);
+    return status;
+}
+
 int main(void)
 {
-    uint8_t head[6];
-    while (fread(head, 1, sizeof(head), stdin) == sizeof(head)) {
-        uint32_t len;
-        struct ybuf out = {0};
-        memcpy(&len, head + 2, 4);
-        uint8_t *bytes = malloc(len ? len : 1);
-        if (!bytes || fread(bytes, 1, len, stdin) != len)
-            return 1;
-        struct y_reader r = y_reader_of(bytes, len);
-        struct peer *p = &peers[head[1] % 64];
-        int32_t status = run(p, head[0], &r, &out);
-        if (p->doc && !p->doc->depth)
-            observe_nested(p);
-        uint32_t n = (uint32_t)out.len;
-        fwrite(&status, 4, 1, stdout);
-        fwrite(&n, 4, 1, stdout);
-        if (n)
-            fwrite(out.data, 1, n, stdout);
-        fflush(stdout);
-        ybuf_release(&out);
-        free(bytes);
-    }
+    if (serve_frames(run_frame))
+        return 1;
     for (int i = 0; i < 64; i++) {
         ydoc_free(peers[i].doc);
         ybuf_release(&peers[i].events);

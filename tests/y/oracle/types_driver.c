@@ -18,6 +18,8 @@
  * A value is its kind, its bytes and its options. Deeds of an observer: 1 sets a key, 2 inserts into a
  * list, both in one transaction with 4, 8 deletes the first of root "list", 16 observes no more.
  */
+#include "tests/y/oracle/frames.h"
+
 #include "y/y.h"
 
 #include <stdio.h>
@@ -399,24 +401,8 @@ static int32_t run(uint8_t command, uint8_t d, const uint8_t *p, uint32_t len, s
 
 int main(void)
 {
-    uint8_t head[6];
-    while (fread(head, 1, sizeof(head), stdin) == sizeof(head)) {
-        uint32_t len;
-        struct ybuf out = {0};
-        memcpy(&len, head + 2, 4);
-        uint8_t *p = malloc(len ? len : 1);
-        if (!p || fread(p, 1, len, stdin) != len)
-            return 1;
-        int32_t status = run(head[0], head[1], p, len, &out);
-        uint32_t n = (uint32_t)out.len;
-        fwrite(&status, 4, 1, stdout);
-        fwrite(&n, 4, 1, stdout);
-        if (n)
-            fwrite(out.data, 1, n, stdout);
-        fflush(stdout);
-        ybuf_release(&out);
-        free(p);
-    }
+    if (serve_frames(run))
+        return 1;
     for (int i = 0; i < DOCS; i++) {
         ydoc_free(docs[i]);
         ybuf_release(&logs[i]);

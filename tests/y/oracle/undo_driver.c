@@ -17,6 +17,8 @@
  *     z snapshot: format                     Z at snapshot: document, snapshot
  *     y contains: snapshot, update           k snapshot check: format, snapshot
  */
+#include "tests/y/oracle/frames.h"
+
 #include "y/y_int.h"
 
 #include <stdio.h>
@@ -322,24 +324,8 @@ static int32_t run(uint8_t command, uint8_t d, const uint8_t *p, uint32_t len, s
 
 int main(void)
 {
-    uint8_t head[6];
-    while (fread(head, 1, sizeof(head), stdin) == sizeof(head)) {
-        uint32_t len;
-        struct ybuf out = {0};
-        memcpy(&len, head + 2, 4);
-        uint8_t *p = malloc(len ? len : 1);
-        if (!p || fread(p, 1, len, stdin) != len)
-            return 1;
-        int32_t status = run(head[0], head[1], p, len, &out);
-        uint32_t n = (uint32_t)out.len;
-        fwrite(&status, 4, 1, stdout);
-        fwrite(&n, 4, 1, stdout);
-        if (n)
-            fwrite(out.data, 1, n, stdout);
-        fflush(stdout);
-        ybuf_release(&out);
-        free(p);
-    }
+    if (serve_frames(run))
+        return 1;
     for (int i = 0; i < 256; i++)
         free_doc((uint8_t)i);
     return 0;
