@@ -12,7 +12,7 @@ B := build/$(MODE)
 
 VERSION := $(shell cat VERSION)
 FOLDERS := base y proto net store server
-PKGS := libuv sqlite3 hiredis openssl
+PKGS := libuv sqlite3 hiredis openssl libcurl jansson
 
 CC_release := gcc
 CC_asan := gcc

@@ -9,10 +9,13 @@
  *
  *     log       position 1..n -> update bytes      append only, cut at its beginning by a snapshot
  *     snapshot  state bytes, `upto`                 has everything of the log up to position `upto`
- *     fields    text, language                      at most one save interval old; for other
- * programs
+ *     fields    text, language                      at most one save interval old; for other programs
  *
  * An operation that returned STORE_OK is durable: fsync'd by SQLite, acknowledged by Redis.
+ *
+ * Many servers may share one Redis. What each of them appends is told to the others by the feed
+ * (store/feed.h) in the order of the log, and every rule below that speaks of a position is what
+ * keeps them from harming each other. A SQLite file has one server.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -26,8 +29,7 @@
 
 enum store_result {
     STORE_OK = 0,
-    STORE_EXISTS = 1,       /* STORE_SEED: the bytecrowd already has a log or a snapshot.
-                               STORE_SNAPSHOT: another server wrote what the state lacks */
+    STORE_EXISTS = 1,       /* what was asked for is not so any more; see each kind */
     STORE_UNAVAILABLE = -1, /* cannot be reached or is refusing for now: worth trying again */
     STORE_CORRUPT = -2,     /* was read, and is not what we write: trying again will not help */
 };
@@ -45,13 +47,38 @@ static inline int store_pos_cmp(struct store_pos a, struct store_pos b)
 }
 
 enum store_kind {
-    STORE_LOAD,   /* id -> snapshot, updates after it, fields, pos */
-    STORE_APPEND, /* id, data (one update) -> pos */
-    STORE_SEED, /* like APPEND, but only if there is neither log nor snapshot: else STORE_EXISTS */
-    STORE_SNAPSHOT, /* id, data (state), pos: replaces an older snapshot, cuts the log up to pos; a
-                       newer snapshot stays as it is (STORE_OK) */
-    STORE_FIELDS,   /* id, text, language (NULL = leave as it is) */
-    STORE_PING,     /* is the store there? */
+    /* id -> snapshot, updates after it, fields, pos, base. */
+    STORE_LOAD,
+    /* id, pos, acked -> what came after `pos`: updates and pos, `whole` false. If the log has lost
+     * `pos` or `acked` (a snapshot by another server, a failover), or there is a newer snapshot, all
+     * as with LOAD, but no fields, and `whole` true. */
+    STORE_RESUME,
+    /* id, data (one update), batch -> pos. The same batch of the same writer is appended once, however often it is
+     * tried, as long as the tries are not an hour apart. */
+    STORE_APPEND,
+    /* Like APPEND, but only if there is neither log nor snapshot: else STORE_EXISTS. */
+    STORE_SEED,
+    /* id, data (state), pos: replaces an older snapshot, cuts the log up to pos. A newer snapshot
+     * stays as it is (STORE_OK). STORE_EXISTS: the log has no `pos` (Redis), nothing is written. */
+    STORE_SNAPSHOT,
+    /* id, text, language (has_... false: leave as it is), pos, interval_ms. Redis: STORE_EXISTS if
+     * another server wrote them less than interval_ms ago (wait_ms: come back then), or with a
+     * later pos (wait_ms 0: this server is behind). */
+    STORE_FIELDS,
+    /* id (NULL: to every server), data: tells other servers, once, and is not kept. Nothing in SQLite. */
+    STORE_TELL,
+    /* Is the store there? */
+    STORE_PING,
+    /* cursor -> names, cursor: some bytecrowds at a time, of which some may come twice; an empty cursor begins and
+     * is returned at the end. */
+    STORE_LIST,
+    /* id, snapshot, updates, fields, emails: all of a bytecrowd, as LOAD with `all` gave it. STORE_EXISTS: there is something. */
+    STORE_IMPORT,
+    /* id, age_ms: removes the bytecrowd if nobody has opened it (LOAD, TOUCH) for so long: else
+     * STORE_EXISTS. One that was never marked as opened is marked now. */
+    STORE_EXPIRE,
+    /* id: marks it as open, now. LOAD does so, too, with `touch`. Nothing if there is no such bytecrowd. */
+    STORE_TOUCH,
 };
 
 /* One operation. The caller owns it and what it points to until it is done; results that were
@@ -61,24 +88,32 @@ struct store_op {
     enum store_kind kind;
     const char *id; /* of a bytecrowd; borrowed */
     struct buf data;
-    struct buf text;
-    struct buf language;
-    bool has_text, has_language; /* FIELDS: which to write. LOAD: which there are */
-    struct store_pos pos; /* in: SNAPSHOT. out: APPEND, SEED, LOAD (the last of the log, or of the
-                             snapshot if the log is empty) */
-    /* The snapshot that the log begins behind, zero if none. Out: LOAD. In: SNAPSHOT, with `known`, how
-     * many updates of the log up to `pos` the state has; if that is not so, nothing is written
-     * (STORE_EXISTS). SQLite does not look, nor anybody if `known` is 0. */
-    struct store_pos base;
-    size_t known;
+    struct buf text, language, emails;
+    bool has_text, has_language,
+        has_emails;       /* FIELDS, IMPORT: which to write. LOAD: which there are */
+    bool touch;           /* LOAD: somebody opens it */
+    struct store_pos pos; /* in: SNAPSHOT, RESUME, FIELDS. out: APPEND, SEED, LOAD, RESUME (the last
+                             of the log, or of the snapshot if the log is empty) */
+    struct store_pos acked; /* RESUME: the last that an append of ours returned */
+    struct store_pos base;  /* out: LOAD, RESUME whole: the snapshot's */
+    uint64_t batch; /* APPEND: grows with each new one of this room; 0: may be appended twice */
+    uint32_t interval_ms, wait_ms; /* FIELDS */
+    uint64_t age_ms;               /* EXPIRE */
     enum store_result result;
-    char error[160]; /* for people, if result < 0 */
+    char error[160];     /* for people, if result < 0 */
+    uint32_t generation; /* of the connection that answered; 0 in SQLite */
 
-    /* out, STORE_LOAD */
+    /* LOAD, RESUME, IMPORT */
     bool has_state; /* there is a snapshot or a log; else at most fields (an original's text) */
+    bool whole;     /* RESUME */
     struct buf snapshot; /* empty if there is none */
     struct buf *updates; /* after the snapshot, in order */
     size_t update_count;
+
+    /* LIST */
+    struct buf cursor;
+    struct buf *names;
+    size_t name_count;
 
     void (*done)(struct store_op *op); /* on the loop's thread */
     void *udata;
@@ -91,17 +126,26 @@ struct store;
 
 struct store_opts {
     uint32_t timeout_ms; /* connecting and each answer; default 5 000 */
+    bool read_only;      /* SQLite: beside a server that has the file open */
+    const char
+        *tls_ca; /* rediss:, https: PEM file with the certificates to trust; NULL: the system's */
+    const char *tls_cert; /* client certificate and key, PEM; NULL: none */
+    const char *tls_key;
+    const char *token; /* https: Upstash's REST token */
+    uint32_t replicas; /* Redis: that must confirm each write; default 0 */
 };
 
-/* Opens by URL: sqlite:FILE · redis://[user:password@]host[:port][/db] · redis+unix:///path[?db=N].
- * NULL with a reason in err when the URL is bad or (SQLite) the file cannot be opened. Redis
- * connects with the first operation, and again whenever the connection was lost. */
+/* Opens by URL: sqlite:FILE or one of store/redis_url.h. NULL with a reason in err when the URL is
+ * bad or (SQLite) the file cannot be opened. Redis connects with the first operation, and again
+ * whenever the connection was lost. */
 struct store *store_open(const char *url, const struct store_opts *opts, char *err, size_t err_len);
 /* Runs operations in order as one group (one transaction, one pipeline): either all of the group's
  * writes that returned STORE_OK are durable, or the group was not acknowledged and each op says
  * why. */
 void store_run(struct store *s, struct store_op **ops, size_t n);
 const char *store_name(const struct store *s); /* "sqlite" or "redis" */
+/* The largest update or snapshot that can be written; SIZE_MAX if the store sets no limit. */
+size_t store_max_value(const struct store *s);
 void store_close(struct store *s);
 
 #endif

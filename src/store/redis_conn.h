@@ -1,0 +1,33 @@
+/*
+ * One connection to a Redis server: TCP, unix socket or TLS; RESP2 by hiredis's reader and
+ * formatter, bytes by a stream of our own with deadlines (store/stream.h), because Debian 12's
+ * hiredis has neither TLS nor a connect that obeys one deadline.
+ */
+#ifndef STORE_REDIS_CONN_H
+#define STORE_REDIS_CONN_H
+
+#include "store/redis_link.h"
+
+struct redis_conn;
+
+/* Connects to host:port (host NULL: the target's unix socket), handshakes TLS if the target says
+ * so, signs in, selects the database. NULL with a reason. */
+struct redis_conn *redis_conn_open(const struct redis_target *t, const char *host, uint16_t port,
+                                   char *err, size_t err_len);
+/* Connects to where commands of no key go: the server, the Sentinels' master, any node of a
+ * Cluster. */
+struct redis_conn *redis_conn_dial(const struct redis_target *t, char *err, size_t err_len);
+/* Queues a command; nothing is sent yet. */
+void redis_conn_queue(struct redis_conn *c, int argc, const char *const *argv, const size_t *len);
+/* Sends what is queued as far as it goes without waiting, and reads one reply: 1 with *out (to be
+ * freed with freeReplyObject), 0 when none came within timeout_ms or `wake_fd` (-1: none) became
+ * readable, -1 when the connection is lost or speaks nonsense. Pub/sub messages are replies like
+ * others. */
+int redis_conn_read(struct redis_conn *c, redisReply **out, uint32_t timeout_ms, int wake_fd);
+/* One command and its reply; NULL as -1 above or after the target's timeout. */
+redisReply *redis_conn_call(struct redis_conn *c, int argc, const char *const *argv);
+const char *redis_conn_error(const struct redis_conn *c);
+bool redis_conn_timed_out(const struct redis_conn *c); /* why redis_conn_call() gave NULL */
+void redis_conn_close(struct redis_conn *c);
+
+#endif
