@@ -16,7 +16,7 @@ static int say_at(struct awareness *a, struct awareness_owner *o, uint64_t clien
     struct buf b = {0};
     proto_varuint(&b, 1);
     entry(&b, client, clock, json);
-    int result = awareness_apply(a, o, b.data, b.len, now);
+    int result = awareness_apply(a, o, b.data, b.len, now, NULL);
     buf_release(&b);
     return result;
 }
@@ -141,16 +141,16 @@ TEST(awareness_bad_payload_changes_nothing)
     proto_varuint(&b, 2);
     entry(&b, 1, 1, "{}");
     entry(&b, 2, 1, "{broken");
-    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 0), AWARENESS_MALFORMED);
+    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 0, NULL), AWARENESS_MALFORMED);
     CHECK_EQ(awareness_count(a), 0);
-    CHECK_EQ(awareness_apply(a, &o, "\xff\xff\xff\xff\x0f", 5, 0), AWARENESS_MALFORMED);
+    CHECK_EQ(awareness_apply(a, &o, "\xff\xff\xff\xff\x0f", 5, 0, NULL), AWARENESS_MALFORMED);
     buf_clear(&b);
     proto_varuint(&b, 1);
     entry(&b, 1, 1, "{}");
     for (size_t i = 0; i < b.len; i++)
-        CHECK_EQ(awareness_apply(a, &o, b.data, i, 0), AWARENESS_MALFORMED);
+        CHECK_EQ(awareness_apply(a, &o, b.data, i, 0, NULL), AWARENESS_MALFORMED);
     buf_putc(&b, 0);
-    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 0), AWARENESS_MALFORMED);
+    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 0, NULL), AWARENESS_MALFORMED);
     CHECK_EQ(say(a, &o, 1, (UINT64_C(1) << 53) - 1, "{}"), AWARENESS_MALFORMED);
     CHECK_EQ(o.count, 0);
     buf_release(&b);
