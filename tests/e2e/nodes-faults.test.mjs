@@ -143,6 +143,71 @@ test('connections to Redis are dropped again and again', async () => {
   await stopAll(nodes, redis)
 })
 
+test('people who move from node to node are seen where they are', async () => {
+  const redis = await startRedis()
+  const nodes = await startNodes(3, redis)
+  const world = new World({ store: redis, nodes })
+  await world.join(8, ['moving'], { roam: true })
+  const end = Date.now() + (long ? 20000 : 2000)
+  await world.typeDuring((async () => { while (Date.now() < end) { world.here[world.random.below(8)].drop(); await sleep(world.random.below(60)) } })())
+  console.log(`everybody was seen again after ${await world.checkPresence(GONE)} ms`)
+  await world.check()
+  await world.end()
+  await stopAll(nodes, redis)
+})
+
+const PASTE = 'a paste of sixty-four bytes, which is repeated until it is long\n'.repeat(16384) // 1 MiB
+
+test('a node that has too much to write while Redis is away writes its whole document', async () => {
+  const redis = await startRedis({ fsync: 'no' })
+  const proxy = new Proxy(redis.port)
+  await proxy.listen()
+  const nodes = await startNodes(2, [`redis://127.0.0.1:${proxy.port}`, redis.url])
+  const world = new World({ store: redis, nodes })
+  const [a, b] = await world.join(2, ['big'])
+  await world.type(100)
+  await world.settle()
+  proxy.refuse()
+  proxy.cut()
+  for (let i = 0; i < 6; i++) {
+    a.text.insert(a.text.length, PASTE)
+    await world.type(100)
+  }
+  await until(() => a.failing, 'those on the cut-off node to be told')
+  assert.ok(b.text.length < PASTE.length)
+  world.base.set('big', PASTE.repeat(6))
+  await proxy.heal()
+  await world.check({ slack: 8000 })
+  await world.end()
+  await stopAll(nodes, redis)
+  proxy.close()
+})
+
+test('a node that takes the news too slowly for Redis reads the log', async () => {
+  const redis = await startRedis({ fsync: 'no', args: ['--client-output-buffer-limit', 'pubsub', '2mb', '1mb', '1'] })
+  const nodes = await startNodes(2, redis, ['--store-timeout', '5000'])
+  const world = new World({ store: redis, nodes })
+  const [a, b] = await world.join(2, ['slow'])
+  await world.type(100)
+  await world.settle()
+  const lost = async () => Number(/client_output_buffer_limit_disconnections:(\d+)/.exec(await redis.call('INFO', 'stats'))?.[1] ?? 0)
+  nodes[1].child.kill('SIGSTOP')
+  for (let i = 0; i < 9; i++) {
+    a.text.insert(a.text.length, PASTE)
+    await world.type(50)
+  }
+  await until(() => a.saved, 'the big paste to be saved', 20000)
+  // What the kernel keeps for a connection counts for nothing yet.
+  const names = await redis.call('CLIENT', 'LIST', 'TYPE', 'pubsub')
+  assert.ok(await lost() > 0 || names.trim().split('\n').length < 2, 'Redis kept the subscription')
+  world.base.set('slow', PASTE.repeat(9))
+  nodes[1].child.kill('SIGCONT')
+  b.type()
+  await world.check({ slack: 8000 })
+  await world.end()
+  await stopAll(nodes, redis)
+})
+
 describe('with patience', { concurrency: 4 }, () => {
   test('people of a node that hangs, and of one that was killed, vanish and come back', async () => {
     const redis = await startRedis()

@@ -101,7 +101,11 @@ export class Person extends Client {
       this.synced = this.answered = false
       if (!MILD.has(code)) this.world.problems.push(`${this.name} was closed with ${code} by node ${this.node}`)
       for (const c of this.changes) c.sent = Infinity
-      removeAwarenessStates(this.awareness, [...this.awareness.states.keys()].filter(id => id !== this.doc.clientID), this)
+      // Their clocks are forgotten, too. Stock clients keep them, and then see nobody again who has not moved since, until
+      // he says after 15 s that he is still here: this is about what the node tells.
+      const others = [...this.awareness.meta.keys()].filter(id => id !== this.doc.clientID)
+      removeAwarenessStates(this.awareness, others, this)
+      for (const id of others) this.awareness.meta.delete(id)
       if (!this.here) return
       if (this.roam) this.node = this.random.below(this.world.nodes.length)
       this.timer = setTimeout(() => { if (this.here) this.#dial() }, 50 + this.random.below(200))
