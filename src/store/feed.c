@@ -230,7 +230,8 @@ static void *run(void *arg)
             before = true;
         }
         if (why) {
-            snprintf(err, sizeof(err), "%s", why);
+            if (why != err)
+                snprintf(err, sizeof(err), "%s", why);
             set_state(f, false, err);
             hand_over(f, news_new(FEED_LOST, NULL));
         }
