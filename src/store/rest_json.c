@@ -160,8 +160,6 @@ static int read_entries(const json_t *top, size_t n, redisReply **replies, char 
                         size_t err_len)
 {
     const json_t *error = json_object_get(top, "error");
-    for (size_t i = 0; i < n; i++)
-        replies[i] = NULL;
     if (!json_is_string(error) && json_array_size(top) != n) {
         snprintf(err, err_len, "the answer is not one to %zu commands", n);
         return -1;
@@ -183,6 +181,8 @@ int rest_read_answer(const void *body, size_t len, size_t n, redisReply **replie
                      size_t err_len)
 {
     json_error_t where;
+    for (size_t i = 0; i < n; i++)
+        replies[i] = NULL;
     json_t *top = json_loadb(body, len, JSON_ALLOW_NUL, &where);
     if (!top) {
         snprintf(err, err_len, "the answer is not JSON: %.100s", where.text);
