@@ -24,10 +24,14 @@ void redis_conn_queue(struct redis_conn *c, int argc, const char *const *argv, c
  * readable, -1 when the connection is lost or speaks nonsense. Pub/sub messages are replies like
  * others. */
 int redis_conn_read(struct redis_conn *c, redisReply **out, uint32_t timeout_ms, int wake_fd);
-/* One command and its reply; NULL as -1 above or after the target's timeout. */
+/* The next reply, in full: the target's timeout begins anew with whatever moves either way. NULL: it
+ * was too late (the connection is of no use then) or is lost. */
+redisReply *redis_conn_reply(struct redis_conn *c);
+/* One command of C strings and its reply, likewise. */
 redisReply *redis_conn_call(struct redis_conn *c, int argc, const char *const *argv);
-const char *redis_conn_error(const struct redis_conn *c);
-bool redis_conn_timed_out(const struct redis_conn *c); /* why redis_conn_call() gave NULL */
+const char *redis_conn_error(const struct redis_conn *c); /* begins with the name; no secrets */
+bool redis_conn_timed_out(const struct redis_conn *c);    /* why redis_conn_call() gave NULL */
+const char *redis_conn_name(const struct redis_conn *c);  /* host:port, for people */
 void redis_conn_close(struct redis_conn *c);
 
 #endif

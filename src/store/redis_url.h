@@ -5,9 +5,11 @@
  *     redis+unix://[user:password@]/path.sock[?db=N]
  *     redis+sentinel://[user:password@]host[:port],.../master[/db]   rediss+sentinel:// with TLS
  *     redis+cluster://[user:password@]host[:port],...                rediss+cluster:// with TLS
- *     https://host, http://host                                 Upstash's REST interface
+ *     https://host[:port][/path]     Upstash's REST interface; http:// to this machine only
  *
  * User, password, path and master are percent-decoded; a password without a user is `:password@`.
+ * They are for the server; if the Sentinels ask for a password of their own, it stands behind the
+ * master: ?sentinel-password=... or ?sentinel-user=...&sentinel-password=...
  */
 #ifndef STORE_REDIS_URL_H
 #define STORE_REDIS_URL_H
@@ -31,10 +33,11 @@ struct redis_url {
     char user[128], password[512]; /* empty: none. REST: the password is the token */
     char path[108];                /* of a unix socket; empty: TCP */
     char master[128];              /* SENTINEL: the name of the master */
-    char rest[512];                /* REST: the URL without a slash at its end */
+    char sentinel_user[128], sentinel_password[512];
+    char rest[512]; /* REST: the URL without a slash at its end */
     int db;
-    struct redis_host hosts[REDIS_HOSTS_MAX]; /* one, or the seeds; brackets of IPv6 taken off */
-    size_t host_count;
+    struct redis_host hosts[REDIS_HOSTS_MAX]; /* brackets of IPv6 taken off */
+    size_t host_count;                        /* SINGLE and REST: 1, a unix socket: 0 */
 };
 
 /* -1 with a reason in err, which never holds the password. */

@@ -1,40 +1,17 @@
-/*
- * Stores for the tests: a SQLite file in a directory of its own, and a redis-server that is started
- * on a free port and ended with the program, whatever ends that.
- */
+/* Stores for the tests: a SQLite file in a directory of its own, and a redis-server. */
 #ifndef TESTS_STORE_FIXTURE_H
 #define TESTS_STORE_FIXTURE_H
 
 #include "store/store.h"
+#include "tests/store/redis_server.h"
 #include "tests/test.h"
-
-#include <sys/types.h>
-
-/* A directory that is removed when the program ends. The string lives as long. */
-const char *temp_dir(void);
-
-struct redis_server {
-    pid_t pid;
-    int port;
-    const char *dir;
-    char url[128]; /* redis://127.0.0.1:port */
-};
-
-/* Starts one and waits until it serves; every write is fsync'd. `args`: more arguments, NULL at the
- * end; may itself be NULL. port 0: a free one; dir NULL: a new one. */
-void redis_start(struct redis_server *r, int port, const char *dir, const char *const *args);
-void redis_kill(struct redis_server *r); /* SIGKILL */
-/* The server that tests share which leave it as it was. */
-struct redis_server *redis_shared(void);
-/* redis-cli on that server; what it printed, without the last newline. Static. */
-const char *redis_cli(const struct redis_server *r, const char *command);
-/* The output of a shell command, likewise. */
-const char *shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A new store: "sqlite" on a new file, "redis" on the shared server, emptied. */
 struct store *store_new(const char *which);
 /* Another handle of that redis store, or the sqlite file closed and opened again. */
 struct store *store_again(struct store *s);
+/* One more handle of the shared redis-server: another server's. */
+struct store *store_again_beside(struct store *s);
 struct store *store_must_open(const char *url, uint32_t timeout_ms);
 
 /* One operation as one group. What it returned. */
