@@ -7,6 +7,8 @@ static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 void base64_encode(struct buf *out, const void *data, size_t len)
 {
     const uint8_t *p = data;
+    if (!len)
+        return;
     uint8_t *o = buf_reserve(out, (len + 2) / 3 * 4);
     for (size_t i = 0; i < len; i += 3) {
         size_t n = len - i < 3 ? len - i : 3;
@@ -34,9 +36,9 @@ static uint32_t value(char c)
 
 bool base64_decode(struct buf *out, const char *s, size_t len)
 {
-    if (len % 4)
-        return false;
-    size_t pad = len && s[len - 1] == '=' ? 1 + (s[len - 2] == '=') : 0;
+    if (!len || len % 4)
+        return !len;
+    size_t pad = s[len - 1] == '=' ? 1 + (s[len - 2] == '=') : 0;
     uint8_t *start = buf_reserve(out, len / 4 * 3), *o = start;
     for (size_t i = 0; i < len; i += 4) {
         size_t n = i + 4 == len ? 4 - pad : 4; /* characters that are no padding */
