@@ -9,7 +9,7 @@
  *                                          fieldspos  what their writer had of the log
  *                                          w:<node>   "<batch> <id>" of a server's last append
  *
- * and its channel bytecrowd:<id>, where a script tells what it wrote (store/news.h). PUBLISH is
+ * and its channel (news_channel()), where a script tells what it wrote (store/news.h). PUBLISH is
  * called with pcall: a user who may not publish has written all the same.
  *
  * Base64 is what servers write that reach Redis by REST, whose arguments are text. Everybody reads
@@ -126,9 +126,12 @@ static const char *const texts[SCRIPTS] = {
         "redis.pcall('PUBLISH', ARGV[1], 'u ' .. ARGV[2] .. ' 0-1 ' .. id .. ' ') "
         "return 1",
 
-    /* ARGV: age in ms. -> 1: removed, 0: opened since, or there is nothing */
+    /* ARGV: age in ms. -> 1: it is gone, 0: opened since, or marked now */
     [SCRIPT_EXPIRE] = NOW "local opened = redis.call('HGET', KEYS[4], 'opened') "
-                          "if not opened then if " THERE "then " MARK_OPENED "end return 0 end "
+                          "if not opened then "
+                          "  if " THERE "then " MARK_OPENED "return 0 end "
+                          "  return 1 "
+                          "end "
                           "if now - tonumber(opened) < tonumber(ARGV[1]) then return 0 end "
                           "redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4]) "
                           "return 1",

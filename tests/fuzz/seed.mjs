@@ -83,4 +83,8 @@ for (const body of [result('OK'), result('T0s=', null, -7, [], ['/wAB', [1, ['']
 }
 for (const stream of ['data: subscribe,a,1\n\ndata: message,a,x\n\n', 'data: subscribe,a,1\ndata: message,a,x\ndata: message,a,y\n',
   ': hi\r\n\r\ndata:a\r\n\r\nid: 1\ndata: b\ndata:\ndata:  c\n\n', 'data\n\ndata: a\n\ndata\n\n']) save('store_sse', bytes(`\u0003${stream}`))
+for (const line of ['{"bytecrowds-export":1,"store":"sqlite:bytecrowds.sqlite"}', '{"bytecrowds":2}',
+  '{"id":"friday","snapshot":"AAA=","updates":["AQE=","AgI="],"text":"let a","language":"rust"}',
+  '{"id":{"base64":"/w=="},"text":{"base64":"/w=="},"authorizedEmails":"[\\"a@b.example\\"]"}',
+  '{"id":"\\u00e9\\ud83d\\ude00 \\\\","text":"a\\u0000\\n\\t","language":"","updates":[""]}']) save('store_record', Buffer.from(line))
 console.log(counts)
