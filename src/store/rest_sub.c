@@ -11,8 +11,8 @@
  * come again by the new one.
  *
  * A silent stream cannot be told from a dead one. So every stream has a channel of its own, with a
- * random name, and what is published there must come by it. That is asked after SILENCE (six time-outs,
- * 30 s at most) without a message, which costs a command each time; the answer has one time-out.
+ * random name, and what is published there must come by it. That is asked after six time-outs, 30 s
+ * at most, without a message, which costs a command each time; the answer has one time-out.
  */
 #include "base/list.h"
 #include "base/mem.h"
@@ -621,7 +621,8 @@ static const struct redis_sub_impl impl = {want, drop, next, close_sub};
 
 struct redis_sub *rest_sub_open(const struct redis_target *t, char *err, size_t err_len)
 {
-    size_t none = 0;
+    struct channel *none[1] = {NULL};
+    size_t n = 0;
     if (rest_check(t, err, err_len) < 0)
         return NULL;
     struct rest_sub *s = xcalloc(1, sizeof(*s));
@@ -631,7 +632,7 @@ struct redis_sub *rest_sub_open(const struct redis_target *t, char *err, size_t 
     list_init(&s->streams);
     list_init(&s->ready);
     /* One that has only its own channel yet: it shows whether all of this works. */
-    stream_open_for(s, NULL, &none, false);
+    stream_open_for(s, none, &n, false);
     for (;;) {
         work(s);
         if (s->lost || !any_in(s, OPENING))

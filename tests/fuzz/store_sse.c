@@ -1,5 +1,5 @@
-/* Any bytes as a subscribe stream: the same events whole and in pieces, and no more of them than there
- * are lines of data. */
+/* Any bytes as a subscribe stream: the same events whole and in pieces, and no more of them than
+ * there are lines. */
 #include "store/rest_sse.h"
 
 #include <stdlib.h>
