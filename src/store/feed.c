@@ -21,8 +21,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define CHANNEL_PREFIX "bytecrowd:"
-#define CHANNEL_ALL "bytecrowds"
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS 5000
 #define WAIT_MS 1000
@@ -77,8 +75,9 @@ static struct feed_news *news_new(enum feed_kind kind, const char *channel)
     struct feed_news *n = xcalloc(1, sizeof(*n));
     n->kind = kind;
     list_init(&n->entry);
-    if (channel && strncmp(channel, CHANNEL_PREFIX, strlen(CHANNEL_PREFIX)) == 0)
-        n->id = xstrdup(channel + strlen(CHANNEL_PREFIX));
+    const char *id = channel ? news_channel_id(channel) : NULL;
+    if (id)
+        n->id = xstrdup(id);
     return n;
 }
 
@@ -108,9 +107,9 @@ static void set_state(struct store_feed *f, bool connected, const char *why)
 
 /* --- the subscription ------------------------------------------------------------------------- */
 
-static void channel_of(char out[192], const char *id)
+static void channel_of(const struct store_feed *f, char out[NEWS_CHANNEL_MAX], const char *id)
 {
-    snprintf(out, 192, CHANNEL_PREFIX "%s", id);
+    news_channel(out, f->target->url.db, id);
 }
 
 static bool stopping(struct store_feed *f)
@@ -126,7 +125,7 @@ static void take_changes(struct store_feed *f, struct redis_sub *s)
 {
     struct list changes;
     uint64_t count;
-    char channel[192];
+    char channel[NEWS_CHANNEL_MAX];
     list_init(&changes);
     if (read(f->wake_fd, &count, sizeof(count)) < 0)
         count = 0;
@@ -136,7 +135,7 @@ static void take_changes(struct store_feed *f, struct redis_sub *s)
     while (!list_empty(&changes)) {
         struct change *c = container_of(changes.next, struct change, entry);
         list_remove(&c->entry);
-        channel_of(channel, c->id);
+        channel_of(f, channel, c->id);
         if (c->follow) {
             free(table_set(&f->followed, c->id, strlen(c->id), xstrdup(c->id)));
             if (s)
@@ -152,11 +151,12 @@ static void take_changes(struct store_feed *f, struct redis_sub *s)
 
 static void want_all(struct store_feed *f, struct redis_sub *s)
 {
-    char channel[192];
+    char channel[NEWS_CHANNEL_MAX];
     void *id;
-    redis_sub_want(s, CHANNEL_ALL);
+    channel_of(f, channel, NULL);
+    redis_sub_want(s, channel);
     for (size_t pos = 0; table_next(&f->followed, &pos, &id);) {
-        channel_of(channel, id);
+        channel_of(f, channel, id);
         redis_sub_want(s, channel);
     }
 }
@@ -180,7 +180,7 @@ static const char *listen_to(struct store_feed *f, struct redis_sub *s)
             break;
         case SUB_SUBSCRIBED:
             /* The channel of all servers is asked for first: then the connection works. */
-            if (strcmp(m.channel, CHANNEL_ALL) == 0) {
+            if (!news_channel_id(m.channel)) {
                 set_state(f, true, "");
                 f->backoff_ms = 0;
             } else {

@@ -144,3 +144,17 @@ void news_write_told(struct buf *out, uint64_t node, const struct buf *data, boo
     else
         buf_append(out, data->data, data->len);
 }
+
+void news_channel(char out[NEWS_CHANNEL_MAX], int db, const char *id)
+{
+    char at[16] = "";
+    if (db)
+        snprintf(at, sizeof(at), "@%d", db);
+    snprintf(out, NEWS_CHANNEL_MAX, id ? "bytecrowd%s:%s" : "bytecrowds%s%s", at, id ? id : "");
+}
+
+const char *news_channel_id(const char *channel)
+{
+    const char *colon = strchr(channel, ':');
+    return colon ? colon + 1 : NULL;
+}

@@ -22,6 +22,13 @@ bool news_read(const void *message, size_t len, bool binary, struct feed_news *n
 /* Appends the message of a STORE_TELL. */
 void news_write_told(struct buf *out, uint64_t node, const struct buf *data, bool base64);
 
+/* The channel of a bytecrowd, or (id NULL) that of all servers. Channels of Redis are the same in all
+ * its databases, so one that is not 0 is in the name: servers of different ones must not meet. */
+#define NEWS_CHANNEL_MAX 320
+void news_channel(char out[NEWS_CHANNEL_MAX], int db, const char *id);
+/* The bytecrowd whose channel it is; NULL: that of all servers. */
+const char *news_channel_id(const char *channel);
+
 bool news_read_pos(const char *s, size_t len, struct store_pos *pos);
 void news_write_pos(char out[48], struct store_pos pos);
 

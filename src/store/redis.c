@@ -30,7 +30,7 @@
 /* A command with the strings that it points into. */
 struct prepared {
     struct redis_command command;
-    char keys[KEYS_ALL][KEY_SIZE];
+    char keys[KEYS_ALL][KEY_SIZE], channel[NEWS_CHANNEL_MAX];
     char pos[48], other[48], node[17], number[24], more[24];
     struct buf data, log;
     int script; /* -1: none */
@@ -70,10 +70,11 @@ static void script(struct prepared *p, enum redis_script s)
 }
 
 /* Channel and name of this server, which the scripts tell with. */
-static void teller(struct redis_store *s, struct prepared *p)
+static void teller(struct redis_store *s, struct prepared *p, const struct store_op *op)
 {
     snprintf(p->node, sizeof(p->node), "%016" PRIx64, s->base.node);
-    redis_arg_str(&p->command, p->keys[KEY_FIELDS]); /* the channel has the name of that key */
+    news_channel(p->channel, s->target.url.db, op->id);
+    redis_arg_str(&p->command, p->channel);
     redis_arg_str(&p->command, p->node);
 }
 
@@ -121,7 +122,7 @@ static void field_args(struct prepared *p, const struct store_op *op)
 static void prepare_append(struct redis_store *s, struct prepared *p, const struct store_op *op)
 {
     script(p, SCRIPT_APPEND);
-    teller(s, p);
+    teller(s, p, op);
     number_arg(p, p->number, op->batch);
     data(s, p, "u", "b", &op->data);
     redis_arg_str(&p->command, op->kind == STORE_SEED ? "1" : "0");
@@ -131,7 +132,7 @@ static void prepare_snapshot(struct redis_store *s, struct prepared *p, const st
 {
     struct store_pos next = {op->pos.hi, op->pos.lo + 1};
     script(p, SCRIPT_SNAPSHOT);
-    teller(s, p);
+    teller(s, p, op);
     data(s, p, "state", "state64", &op->data);
     pos_arg(p, p->pos, op->pos);
     pos_arg(p, p->other, next);
@@ -140,7 +141,7 @@ static void prepare_snapshot(struct redis_store *s, struct prepared *p, const st
 static void prepare_fields(struct redis_store *s, struct prepared *p, const struct store_op *op)
 {
     script(p, SCRIPT_FIELDS);
-    teller(s, p);
+    teller(s, p, op);
     number_arg(p, p->number, op->interval_ms);
     pos_arg(p, p->pos, op->pos);
     snprintf(p->more, sizeof(p->more), "%016" PRIx64, op->hash);
@@ -151,7 +152,7 @@ static void prepare_fields(struct redis_store *s, struct prepared *p, const stru
 static void prepare_import(struct redis_store *s, struct prepared *p, const struct store_op *op)
 {
     script(p, SCRIPT_IMPORT);
-    teller(s, p);
+    teller(s, p, op);
     if (op->snapshot.len) {
         data(s, p, "state", "state64", &op->snapshot);
     } else {
@@ -175,7 +176,8 @@ static void prepare_tell(struct redis_store *s, struct prepared *p, const struct
 {
     news_write_told(&p->data, s->base.node, &op->data, s->text_only);
     redis_arg_str(&p->command, "PUBLISH");
-    redis_arg_str(&p->command, op->id ? p->keys[KEY_FIELDS] : "bytecrowds");
+    news_channel(p->channel, s->target.url.db, op->id);
+    redis_arg_str(&p->command, p->channel);
     redis_arg(&p->command, p->data.data, p->data.len);
 }
 

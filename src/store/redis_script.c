@@ -9,7 +9,7 @@
  *                                          fieldspos  what their writer had of the log
  *                                          w:<node>   "<batch> <id>" of a server's last append
  *
- * and its channel bytecrowd:<id>, where a script tells what it wrote (store/news.h). PUBLISH is
+ * and its channel (news_channel()), where a script tells what it wrote (store/news.h). PUBLISH is
  * called with pcall: a user who may not publish has written all the same.
  *
  * Base64 is what servers write that reach Redis by REST, whose arguments are text. Everybody reads
