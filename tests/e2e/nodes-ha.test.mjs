@@ -110,13 +110,11 @@ describe('Sentinel', { concurrency: 5 }, () => {
     const store = await startSentinels({ replicas: 1 })
     const all = await begin(store, WAIT)
     const old = await store.master()
-    const typing = all.world.type(3000, { pause: 50 })
-    await sleep(300)
     await store.failover()
-    await sleep(all.world.random.below(2500))
+    await all.world.typeDuring(store.failedOver(old), { pause: 50 })
+    // The nodes find out within two seconds. What they write to the old master until then nobody else has.
+    await all.world.type(all.world.random.below(1500), { pause: 50 })
     const people = await killNodes(all)
-    await typing
-    await store.failedOver(old)
     await demoted(store, old)
     await lookAgain(all, people)
     await finish(all, store)
