@@ -65,6 +65,14 @@ static long send_some(struct redis_conn *c)
     return n;
 }
 
+void redis_conn_flush(struct redis_conn *c)
+{
+    if (c->lost)
+        return;
+    while (c->out.len && send_some(c) > 0)
+        ;
+}
+
 /* What can be done without waiting: 1 if anything was. Also reads when a write fails: an answer may
  * be there that tells why ("max number of clients reached"). */
 static int pump(struct redis_conn *c)
@@ -84,8 +92,7 @@ static int next_reply(struct redis_conn *c, redisReply **out, uint32_t timeout_m
 {
     uint64_t deadline = stream_clock() + timeout_ms;
     *out = NULL;
-    if (!c->lost && c->out.len)
-        send_some(c);
+    redis_conn_flush(c);
     while (!c->lost) {
         void *reply = NULL;
         if (redisReaderGetReply(c->reader, &reply) != REDIS_OK)
@@ -200,10 +207,11 @@ static void name_it(struct redis_conn *c, const char *path, const char *host, ui
         snprintf(c->name, sizeof(c->name), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
 }
 
-struct redis_conn *redis_conn_open(const struct redis_target *t, const char *host, uint16_t port,
-                                   char *err, size_t err_len)
+struct redis_conn *redis_conn_open_within(const struct redis_target *t, const char *host,
+                                          uint16_t port, uint32_t connect_ms, char *err,
+                                          size_t err_len)
 {
-    uint64_t deadline = stream_clock() + t->timeout_ms;
+    uint64_t deadline = stream_clock() + connect_ms;
     struct stream_opts o = {.host = host,
                             .port = port,
                             .path = host ? NULL : t->url.path,
@@ -214,7 +222,7 @@ struct redis_conn *redis_conn_open(const struct redis_target *t, const char *hos
     name_it(c, o.path, host, port);
     c->timeout_ms = t->timeout_ms;
     c->reader = redisReaderCreate();
-    c->stream = c->reader ? stream_open(&o, t->timeout_ms, why, sizeof(why)) : NULL;
+    c->stream = c->reader ? stream_open(&o, connect_ms, why, sizeof(why)) : NULL;
     if (!c->stream) {
         lost(c, c->reader ? why : "out of memory");
     } else {
@@ -228,11 +236,10 @@ struct redis_conn *redis_conn_open(const struct redis_target *t, const char *hos
     return NULL;
 }
 
-struct redis_conn *redis_conn_dial(const struct redis_target *t, char *err, size_t err_len)
+struct redis_conn *redis_conn_open(const struct redis_target *t, const char *host, uint16_t port,
+                                   char *err, size_t err_len)
 {
-    const struct redis_host *h = t->url.hosts;
-    return *t->url.path ? redis_conn_open(t, NULL, 0, err, err_len)
-                        : redis_conn_open(t, h->host, h->port, err, err_len);
+    return redis_conn_open_within(t, host, port, t->timeout_ms, err, err_len);
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */

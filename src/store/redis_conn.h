@@ -14,11 +14,17 @@ struct redis_conn;
  * so, signs in, selects the database. NULL with a reason. */
 struct redis_conn *redis_conn_open(const struct redis_target *t, const char *host, uint16_t port,
                                    char *err, size_t err_len);
-/* Connects to where commands of no key go: the server, the Sentinels' master, any node of a
- * Cluster. */
+/* Likewise, with a time of its own for connecting: that of the target is for the answers. */
+struct redis_conn *redis_conn_open_within(const struct redis_target *t, const char *host,
+                                          uint16_t port, uint32_t connect_ms, char *err,
+                                          size_t err_len);
+/* Connects to where commands of no key go: the server, the Sentinels' master, one of the hosts that
+ * the URL names of a Cluster. */
 struct redis_conn *redis_conn_dial(const struct redis_target *t, char *err, size_t err_len);
 /* Queues a command; nothing is sent yet. */
 void redis_conn_queue(struct redis_conn *c, int argc, const char *const *argv, const size_t *len);
+/* Sends what is queued as far as it goes without waiting; reading goes on with it. */
+void redis_conn_flush(struct redis_conn *c);
 /* Sends what is queued as far as it goes without waiting, and reads one reply: 1 with *out (to be
  * freed with freeReplyObject), 0 when none came within timeout_ms or `wake_fd` (-1: none) became
  * readable, -1 when the connection is lost or speaks nonsense. Pub/sub messages are replies like

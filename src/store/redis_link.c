@@ -3,14 +3,15 @@
 #include "base/mem.h"
 #include "store/redis_link_int.h"
 #include "store/redis_node.h"
-#include "store/stream.h"
+#include "store/redis_sentinel.h"
+#include "store/tls.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* --- a link to one server --------------------------------------------------------------------- */
+/* --- one server, or the master that Sentinels know --------------------------------------------- */
 
 struct single_link {
     struct redis_link base;
@@ -18,76 +19,58 @@ struct single_link {
     struct redis_node node;
 };
 
-static void unanswer(const struct redis_command *c, size_t n, redisReply **replies)
+/* Replies that say that this is not the server to ask are none. */
+static void refuse_misplaced(struct redis_node *n, size_t count, redisReply **replies)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!c[i].writes)
+    char why[480] = "";
+    for (size_t i = 0; i < count; i++) {
+        if (!replies[i] || !redis_reply_is_misplaced(replies[i]))
             continue;
+        snprintf(why, sizeof(why), "%s: %.200s", n->conn ? redis_conn_name(n->conn) : "redis",
+                 replies[i]->str);
         redis_reply_free(replies[i]);
         replies[i] = NULL;
     }
+    if (*why)
+        redis_node_drop(n, why);
 }
 
-/* Sends what has no reply yet; whether it has to be sent once more. */
-static bool pass(struct redis_node *node, const struct redis_command *c, size_t n,
+/* Sends what has no reply yet; whether what has none now may be sent once more. */
+static bool pass(struct redis_node *n, const struct redis_command *c, size_t count,
                  redisReply **replies)
 {
-    bool wait = false, late = false, misplaced = false;
-    size_t asked = 0, *which = xcalloc(n, sizeof(*which));
-    for (size_t i = 0; i < n; i++) {
-        if (replies[i])
-            continue;
-        redis_node_queue(node, &c[i]);
-        wait |= c[i].writes && node->target->replicas;
-        which[asked++] = i;
-    }
-    if (wait)
-        redis_node_queue_wait(node);
-    for (size_t i = 0; i < asked && node->conn; i++) {
-        redisReply *r = redis_node_reply(node, &late);
-        if (r && redis_reply_is_misplaced(r)) {
-            snprintf(node->error, sizeof(node->error), "%s: %.200s", redis_conn_name(node->conn),
-                     r->str);
-            misplaced = true;
-            redis_reply_free(r);
-            continue;
-        }
-        replies[which[i]] = r;
-    }
-    free(which);
-    if (wait && node->conn && redis_node_confirmed(node, &late) == 0) {
-        unanswer(c, n, replies);
-        return false;
-    }
-    if (!node->conn) {
-        if (wait)
-            unanswer(c, n, replies);
-        return !late;
-    }
-    if (misplaced)
-        redis_node_drop(node, node->error);
-    return false;
+    struct redis_batch b = {.node = n, .commands = c, .replies = replies};
+    b.which = xcalloc(count, sizeof(*b.which));
+    for (size_t i = 0; i < count; i++)
+        if (!replies[i])
+            b.which[b.count++] = i;
+    redis_batch_send(&b);
+    enum redis_batch_end end = redis_batch_read(&b);
+    free(b.which);
+    return end == BATCH_LOST;
 }
 
 static void run_single(struct redis_link *l, const struct redis_command *c, size_t n,
                        redisReply **replies)
 {
     struct single_link *s = (struct single_link *)l;
+    struct redis_node *node = &s->node;
+    if (node->sentinels && node->conn && redis_sentinels_moved(node->sentinels))
+        redis_node_drop(node, "another server has become the master");
     bool again = n > 0;
-    for (int sent = 0; again && sent < 2; sent++) {
-        if (!redis_node_connect(&s->node))
-            break;
-        again = pass(&s->node, c, n, replies);
-    }
+    for (int sent = 0; again && sent < 2 && redis_node_connect(node); sent++)
+        again = pass(node, c, n, replies);
+    refuse_misplaced(node, n, replies);
     for (size_t i = 0; i < n && !*l->error; i++)
         if (!replies[i])
-            redis_node_explain(&s->node, l->error, sizeof(l->error));
+            redis_node_explain(node, l->error, sizeof(l->error));
 }
 
 static void close_single(struct redis_link *l)
 {
     struct single_link *s = (struct single_link *)l;
     redis_conn_close(s->node.conn);
+    redis_sentinels_free(s->node.sentinels);
     free(s);
 }
 
@@ -98,7 +81,10 @@ static struct redis_link *open_single(const struct redis_target *t)
     struct single_link *s = xcalloc(1, sizeof(*s));
     s->base.impl = &single;
     s->target = *t;
-    s->node = (struct redis_node){.target = &s->target, .generation = &s->base.generation};
+    s->node.target = &s->target;
+    s->node.generation = &s->base.generation;
+    if (t->url.mode == REDIS_SENTINEL)
+        s->node.sentinels = redis_sentinels_new(&s->target);
     return &s->base;
 }
 
@@ -123,10 +109,7 @@ struct redis_link *redis_link_open(const struct redis_target *t, char *err, size
         return rest_link_open(t, err, err_len);
     if (t->url.tls && tls_check(&files, err, err_len) < 0)
         return NULL;
-    if (t->url.mode == REDIS_SINGLE)
-        return open_single(t);
-    snprintf(err, err_len, "not built yet");
-    return NULL;
+    return t->url.mode == REDIS_CLUSTER ? cluster_link_open(t) : open_single(t);
 }
 
 void redis_link_run(struct redis_link *l, const struct redis_command *c, size_t n,

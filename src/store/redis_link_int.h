@@ -22,6 +22,7 @@ struct redis_link {
  * malloc() and calloc(), as hiredis' own does: the redisReply, `str` (terminated), `element` (an
  * array of pointers) and each of the elements. */
 
+struct redis_link *cluster_link_open(const struct redis_target *t);
 struct redis_link *rest_link_open(const struct redis_target *t, char *err, size_t err_len);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "store/redis_conn.h"
+#include "store/redis_sentinel.h"
 #include "store/redis_sub_int.h"
 
 #include <stdio.h>
@@ -12,9 +13,9 @@
 struct conn_sub {
     struct redis_sub base;
     struct redis_conn *conn;
+    struct redis_sentinels *sentinels; /* NULL: none */
     uint32_t timeout_ms;
     uint64_t heard_ms, asked_ms; /* the last reply; the last PING after it, 0: none */
-    uint64_t checked_ms;
     redisReply *reply; /* that the last message points into */
 };
 
@@ -90,6 +91,8 @@ static enum redis_sub_event next(struct redis_sub *base, struct redis_sub_messag
     s->reply = NULL;
     if (!still_there(s, now_ms()))
         return lost(s, "redis did not answer in time");
+    if (s->sentinels && redis_sentinels_moved(s->sentinels))
+        return lost(s, "another server has become the master");
     if (timeout_ms > s->timeout_ms / 2)
         timeout_ms = s->timeout_ms / 2;
     switch (redis_conn_read(s->conn, &r, timeout_ms, wake_fd)) {
@@ -107,6 +110,7 @@ static void close_sub(struct redis_sub *base)
     if (s->reply)
         freeReplyObject(s->reply);
     redis_conn_close(s->conn);
+    redis_sentinels_free(s->sentinels);
     free(s);
 }
 
@@ -114,12 +118,18 @@ static const struct redis_sub_impl impl = {want, drop, next, close_sub};
 
 static struct redis_sub *conn_sub_open(const struct redis_target *t, char *err, size_t err_len)
 {
-    struct redis_conn *conn = redis_conn_dial(t, err, err_len);
-    if (!conn)
+    struct redis_sentinels *sentinels =
+        t->url.mode == REDIS_SENTINEL ? redis_sentinels_new(t) : NULL;
+    struct redis_conn *conn = sentinels ? redis_sentinels_dial(sentinels, err, err_len)
+                                        : redis_conn_dial(t, err, err_len);
+    if (!conn) {
+        redis_sentinels_free(sentinels);
         return NULL;
+    }
     struct conn_sub *s = xcalloc(1, sizeof(*s));
     s->base.impl = &impl;
     s->conn = conn;
+    s->sentinels = sentinels;
     s->timeout_ms = t->timeout_ms;
     s->heard_ms = now_ms();
     return &s->base;

@@ -75,4 +75,9 @@ const awareness = (...states) => { const body = [states.length, ...states.flat()
 save('proto_message', message([0, 0, 1, 0], [0, 1, 2, 0, 0], [0, 2, 2, 0, 0], [3], [2, 0, 1, 120]))
 save('proto_message', message(awareness(state(5, 1, '{"user":{"name":"a"}}')), awareness(state(5, 2, 'null')), awareness(state(6, 1, '{}'), state(7, 1, '[1]'))))
 save('proto_message', message(awareness(state(1, 1, '1')), awareness(state(1, 1, 'null')), awareness(state(2, 1, '{"a":"é"}'))))
+
+for (const line of ['{"bytecrowds-export":1,"store":"sqlite:bytecrowds.sqlite"}', '{"bytecrowds":2}',
+  '{"id":"friday","snapshot":"AAA=","updates":["AQE=","AgI="],"text":"let a","language":"rust"}',
+  '{"id":{"base64":"/w=="},"text":{"base64":"/w=="},"authorizedEmails":"[\\"a@b.example\\"]"}',
+  '{"id":"\\u00e9\\ud83d\\ude00 \\\\","text":"a\\u0000\\n\\t","language":"","updates":[""]}']) save('store_record', Buffer.from(line))
 console.log(counts)

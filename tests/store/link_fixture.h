@@ -17,6 +17,13 @@ struct redis_command command_of(const char *words, const char *key, bool writes)
 const char *ask(struct redis_link *l, const char *words);
 const char *ask_write(struct redis_link *l, const char *words);
 
+#define CHECK_HAS(text, part)                                                                      \
+    do {                                                                                           \
+        const char *check_t = (text);                                                              \
+        if (!strstr(check_t, part))                                                                \
+            test_fail(__FILE__, __LINE__, "\"%s\" has no \"%s\"", check_t, part);                  \
+    } while (0)
+
 double now_s(void);
 void sleep_ms(unsigned ms);
 

@@ -5,13 +5,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define CHECK_HAS(text, part)                                                                      \
-    do {                                                                                           \
-        const char *check_t = (text);                                                              \
-        if (!strstr(check_t, part))                                                                \
-            test_fail(__FILE__, __LINE__, "\"%s\" has no \"%s\"", check_t, part);                  \
-    } while (0)
-
 static struct redis_link *shared_link(void)
 {
     redis_cli(redis_shared(), "flushall");
