@@ -43,7 +43,7 @@ async function lookAgain ({ nodes, world }, people) {
   await world.check({ slack: 8000 })
 }
 
-describe('Sentinel', { concurrency: 4 }, () => {
+describe('Sentinel', { concurrency: 5 }, () => {
   for (const args of [[], WAIT]) {
     test(`an orderly failover ${args.join(' ')}`, async () => {
       const store = await startSentinels({ replicas: 1 })
@@ -85,13 +85,20 @@ describe('Sentinel', { concurrency: 4 }, () => {
     const all = await begin(store, WAIT)
     for (let round = 0; round < (long ? 2 : 1); round++) {
       const old = await store.master()
-      const typing = all.world.type(600)
-      await sleep(300 + all.world.random.below(200))
+      const typing = all.world.type(900)
+      await sleep(300 + all.world.random.below(100))
+      // What is written now, no replica has: without WAIT it would be reported saved, and be lost.
+      const replicas = store.redises.filter(r => r !== old)
+      for (const r of replicas) r.pause()
+      await sleep(100)
+      const before = all.world.savedCount
+      await sleep(200)
+      assert.equal(all.world.savedCount, before, 'something was reported saved that no replica had')
       await Promise.all([old.kill(), killNodes(all)])
+      for (const r of replicas) r.resume()
       await typing
-      const people = await all.world.offline()
       await store.failedOver(old)
-      await lookAgain(all, people.length ? people : all.world.people)
+      await lookAgain(all, all.world.people)
       await old.start()
       await demoted(store, old)
       await until(async () => (await (await store.master()).call('INFO', 'replication')).match(/state=online/g)?.length === 2, 'both replicas to be in step', 20000)
@@ -103,13 +110,11 @@ describe('Sentinel', { concurrency: 4 }, () => {
     const store = await startSentinels({ replicas: 1 })
     const all = await begin(store, WAIT)
     const old = await store.master()
-    const typing = all.world.type(3000, { pause: 50 })
-    await sleep(300)
     await store.failover()
-    await sleep(all.world.random.below(2500))
+    await all.world.typeDuring(store.failedOver(old), { pause: 50 })
+    // The nodes find out within two seconds. What they write to the old master until then nobody else has.
+    await all.world.type(all.world.random.below(1500), { pause: 50 })
     const people = await killNodes(all)
-    await typing
-    await store.failedOver(old)
     await demoted(store, old)
     await lookAgain(all, people)
     await finish(all, store)

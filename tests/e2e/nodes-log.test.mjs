@@ -54,6 +54,29 @@ test('two nodes compact one log at once', async () => {
   await redis.kill()
 })
 
+test('all nodes are killed when one of them has just compacted: nothing is cut off that its snapshot lacks', async () => {
+  const redis = await startRedis({ fsync: 'no' })
+  const nodes = await startNodes(2, redis)
+  const world = new World({ store: redis, nodes })
+  for (let round = 0; round < (process.env.CHAOS === 'long' ? 30 : 4); round++) {
+    const room = `cut${round}`
+    const typists = nodes.map((node, i) => new Typist(node.port, room, 1001 + i))
+    assert.deepEqual(await Promise.all(typists.map(t => t.ready)), [true, true])
+    const load = Promise.all(typists.map(t => t.typeAll(20000, { frame: 1, window: 2, character: 120 + t.client - 1001 }).catch(error => error)))
+    await until(() => redis.call('EXISTS', `{bytecrowd:${room}}:snapshot`), 'a snapshot', 20000)
+    await Promise.all(nodes.map(n => n.kill()))
+    await load
+    for (const i of [0, 1]) nodes[i] = await nodes[i].restart()
+    const text = await world.look(room, 0)
+    for (const [i, t] of typists.entries()) {
+      const n = text.split('xy'[i]).length - 1
+      assert.ok(n >= t.acked && n <= t.sent, `${n} characters of ${t.sent}, of which ${t.acked} were reported saved; ${world.told}`)
+    }
+  }
+  await Promise.all(nodes.map(n => n.stop()))
+  await redis.kill()
+})
+
 // --- a million updates -----------------------------------------------------------------------------------
 
 const UPDATES = sanitized ? 100000 : 1000000

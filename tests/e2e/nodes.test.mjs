@@ -152,10 +152,11 @@ test('stock providers on two nodes', async () => {
 
 // --- ways to reach a Redis -------------------------------------------------------------------------------
 
+let sessions = 0
 async function session (store, url, args = []) {
   const nodes = await startNodes(2, url, args)
   const world = new World({ store, nodes })
-  await world.join(4, ['smoke'])
+  await world.join(4, [`smoke${++sessions}`])
   await world.type(300)
   await world.checkPresence()
   await world.check()
@@ -167,7 +168,7 @@ async function session (store, url, args = []) {
 /** A server that starts and can do nothing with its store. */
 async function cannot (url, args, why) {
   const node = await startServer({ store: url, args: ['--store-timeout', '2000', ...args] })
-  assert.equal((await node.get('/smoke/raw')).status, 503)
+  assert.equal((await node.get('/never/raw')).status, 503)
   await until(() => why.test(node.child.err), () => `the log to say ${why}: ${node.child.err}`)
   await node.stop()
 }
@@ -207,12 +208,13 @@ test('databases of one Redis do not hear of each other', async () => {
   const at = db => redis.url.replace(/0$/, db)
   const [stranger] = await startNodes(1, at(4))
   const other = new Client()
-  await other.connect(`${stranger.ws}/smoke`)
+  const room = `smoke${sessions + 1}`
+  await other.connect(`${stranger.ws}/${room}`)
   await session(store, at(3))
   assert.equal(other.text.toString(), '')
   other.text.insert(0, 'database 4')
   await until(() => other.saved, 'saved')
-  assert.equal(await stranger.raw('smoke'), 'database 4')
+  assert.equal(await stranger.raw(room), 'database 4')
   other.close()
   await stranger.stop()
 })
