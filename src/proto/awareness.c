@@ -29,12 +29,13 @@ struct state {
     struct awareness_owner *owner;
     struct list node;  /* in `here` or, oldest first, in `gone` */
     struct list dirty; /* in `changes`, or alone */
+    struct list local; /* in `local_changes`, or alone */
 };
 
 struct awareness {
     struct awareness_limits limits;
     struct table states; /* client id -> struct state */
-    struct list here, gone, changes;
+    struct list here, gone, changes, local_changes;
     size_t count, gone_count;
 };
 
@@ -61,6 +62,7 @@ struct awareness *awareness_new(const struct awareness_limits *limits)
     list_init(&a->here);
     list_init(&a->gone);
     list_init(&a->changes);
+    list_init(&a->local_changes);
     return a;
 }
 
@@ -69,6 +71,7 @@ static void forget(struct awareness *a, struct state *s)
     table_remove(&a->states, &s->client, sizeof(s->client));
     list_remove(&s->node);
     list_remove(&s->dirty);
+    list_remove(&s->local);
     if (!s->json)
         a->gone_count--;
     free(s->json);
@@ -85,10 +88,15 @@ void awareness_free(struct awareness *a)
     free(a);
 }
 
-static void mark(struct awareness *a, struct state *s)
+/* `by` changed it. What another server changed, that one has told everybody, so a change of ours that
+ * was not told yet is out of date. */
+static void mark(struct awareness *a, struct state *s, const struct awareness_owner *by)
 {
     if (list_empty(&s->dirty))
         list_append(&a->changes, &s->dirty);
+    list_remove(&s->local);
+    if (!by->remote && a->limits.other_servers)
+        list_append(&a->local_changes, &s->local);
 }
 
 static void disown(struct state *s)
@@ -107,12 +115,13 @@ static void expire(struct awareness *a, uint64_t now_ms)
         struct state *s = container_of(n, struct state, node);
         if (now_ms - s->gone_ms < GONE_MEMORY_MS && a->gone_count <= a->limits.clients)
             break;
-        if (list_empty(&s->dirty))
+        if (list_empty(&s->dirty) && list_empty(&s->local))
             forget(a, s);
     }
 }
 
-static void go(struct awareness *a, struct state *s, uint64_t now_ms)
+static void go(struct awareness *a, struct state *s, const struct awareness_owner *by,
+               uint64_t now_ms)
 {
     disown(s);
     free(s->json);
@@ -123,7 +132,7 @@ static void go(struct awareness *a, struct state *s, uint64_t now_ms)
     a->gone_count++;
     list_remove(&s->node);
     list_append(&a->gone, &s->node);
-    mark(a, s);
+    mark(a, s, by);
     expire(a, now_ms);
 }
 
@@ -158,13 +167,14 @@ static void take(struct awareness *a, struct awareness_owner *owner, const struc
         s->client = e->client;
         list_init(&s->node);
         list_init(&s->dirty);
+        list_init(&s->local);
         table_set(&a->states, &s->client, sizeof(s->client), s);
         a->gone_count++; /* until it is moved, just below */
     }
     s->clock = e->clock;
     if (!e->json) {
         if (s->json)
-            go(a, s, now_ms);
+            go(a, s, owner, now_ms);
         return;
     }
     if (!s->json) {
@@ -178,7 +188,7 @@ static void take(struct awareness *a, struct awareness_owner *owner, const struc
     s->len = e->len;
     if (self || !s->owner || s->owner->self != e->client + 1)
         own(s, owner);
-    mark(a, s);
+    mark(a, s, owner);
 }
 
 /* A flood of news costs everybody in the room, and cuts off who cannot read it in time. */
@@ -212,7 +222,7 @@ static int check(const struct awareness *a, const struct awareness_owner *owner,
             owning += s && s->json && e.json && self == e.client + 1 && s->owner != owner;
             continue;
         }
-        if (e.len > a->limits.state_bytes)
+        if (e.len > a->limits.state_bytes && !owner->remote)
             return AWARENESS_LIMIT;
         if (!y_json_valid(e.json, e.len))
             return AWARENESS_MALFORMED;
@@ -221,6 +231,8 @@ static int check(const struct awareness *a, const struct awareness_owner *owner,
     }
     if (r.p != r.end)
         return AWARENESS_MALFORMED;
+    if (owner->remote)
+        return AWARENESS_OK;
     if (a->count + joining > a->limits.clients ||
         (owning && owner->count + owning > a->limits.clients_per_owner) ||
         *spent > a->limits.bytes_per_second * BURST_SECONDS)
@@ -228,8 +240,28 @@ static int check(const struct awareness *a, const struct awareness_owner *owner,
     return AWARENESS_OK;
 }
 
+static void encode(struct buf *out, const struct state *s)
+{
+    proto_varuint(out, s->client);
+    proto_varuint(out, s->clock);
+    const char *json = s->json ? s->json : "null";
+    size_t len = s->json ? s->len : 4;
+    proto_varuint(out, len);
+    buf_append(out, json, len);
+}
+
+/* Whether `owner` announces somebody who is gone, as far as is known here. Of a client only what it
+ * says of itself: the others' states it merely passes on. */
+static const struct state *outdated(const struct awareness *a, const struct awareness_owner *owner,
+                                    const struct entry *e)
+{
+    const struct state *s = table_get(&a->states, &e->client, sizeof(e->client));
+    bool speaks = owner->remote || owner->self == e->client + 1;
+    return speaks && e->json && s && !s->json && e->clock <= s->clock ? s : NULL;
+}
+
 int awareness_apply(struct awareness *a, struct awareness_owner *owner, const void *payload,
-                    size_t len, uint64_t now_ms)
+                    size_t len, uint64_t now_ms, struct buf *truth)
 {
     struct y_reader r = y_reader_of(payload, len);
     uint64_t n = y_read_varuint(&r);
@@ -242,6 +274,8 @@ int awareness_apply(struct awareness *a, struct awareness_owner *owner, const vo
         return error;
     owner->spent = spent;
     owner->spent_ms = now_ms;
+    struct buf gone = {0};
+    uint64_t gone_count = 0;
     for (uint64_t i = 0; i < n; i++) {
         struct entry e = {.client = y_read_varuint(&r), .clock = y_read_varuint(&r)};
         e.json = y_read_string(&r, &e.len);
@@ -249,8 +283,18 @@ int awareness_apply(struct awareness *a, struct awareness_owner *owner, const vo
             e.json = NULL;
         if (n == 1 && !owner->self && e.json)
             owner->self = e.client + 1;
+        const struct state *s = outdated(a, owner, &e);
+        if (s) {
+            encode(&gone, s);
+            gone_count++;
+        }
         take(a, owner, &e, now_ms);
     }
+    if (truth && gone_count) {
+        proto_varuint(truth, gone_count);
+        buf_append(truth, gone.data, gone.len);
+    }
+    buf_release(&gone);
     return AWARENESS_OK;
 }
 
@@ -262,20 +306,10 @@ void awareness_drop(struct awareness *a, struct awareness_owner *owner, uint64_t
     {
         struct state *s = container_of(n, struct state, node);
         if (s->owner == owner) {
-            s->clock++;
-            go(a, s, now_ms);
+            s->clock += !owner->remote;
+            go(a, s, owner, now_ms);
         }
     }
-}
-
-static void encode(struct buf *out, const struct state *s)
-{
-    proto_varuint(out, s->client);
-    proto_varuint(out, s->clock);
-    const char *json = s->json ? s->json : "null";
-    size_t len = s->json ? s->len : 4;
-    proto_varuint(out, len);
-    buf_append(out, json, len);
 }
 
 static size_t length_of(const struct list *l)
@@ -301,6 +335,21 @@ size_t awareness_take(struct awareness *a, struct buf *out)
     return n;
 }
 
+size_t awareness_take_local(struct awareness *a, struct buf *out)
+{
+    size_t n = length_of(&a->local_changes);
+    if (!n)
+        return 0;
+    proto_varuint(out, n);
+    list_each(i, &a->local_changes)
+    {
+        struct state *s = container_of(i, struct state, local);
+        encode(out, s);
+        list_remove(&s->local);
+    }
+    return n;
+}
+
 bool awareness_changed(const struct awareness *a)
 {
     return !list_empty(&a->changes);
@@ -314,6 +363,26 @@ size_t awareness_all(const struct awareness *a, struct buf *out)
     for (const struct list *i = a->here.next; i != &a->here; i = i->next)
         encode(out, container_of(i, struct state, node));
     return a->count;
+}
+
+static bool is_local(const struct list *i)
+{
+    const struct state *s = container_of(i, struct state, node);
+    return s->owner && !s->owner->remote;
+}
+
+size_t awareness_all_local(const struct awareness *a, struct buf *out)
+{
+    size_t n = 0;
+    for (const struct list *i = a->here.next; i != &a->here; i = i->next)
+        n += is_local(i);
+    if (!n)
+        return 0;
+    proto_varuint(out, n);
+    for (const struct list *i = a->here.next; i != &a->here; i = i->next)
+        if (is_local(i))
+            encode(out, container_of(i, struct state, node));
+    return n;
 }
 
 size_t awareness_count(const struct awareness *a)

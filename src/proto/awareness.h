@@ -28,6 +28,7 @@ struct awareness_limits {
     size_t clients;           /* states in a room; default 8192 */
     size_t clients_per_owner; /* states one connection may hold; default 64 */
     size_t state_bytes;       /* one state; default 16 KiB */
+    bool other_servers;       /* keep what awareness_take_local() gives; default: no */
     size_t bytes_per_second;  /* news of one connection, each 32 bytes more than its JSON; default
                                  256 KiB, eight seconds' worth at once */
 };
@@ -43,6 +44,7 @@ enum awareness_error {
  * stock client begins so. That one stays its own even when somebody else's echo of it came first.
  */
 struct awareness_owner {
+    bool remote;   /* another server: it speaks for many, and passes on only what was checked */
     uint64_t self; /* client id + 1; 0: unknown */
     uint32_t count;
     uint64_t spent, spent_ms; /* bytes of news, less what time has forgiven until then */
@@ -51,18 +53,29 @@ struct awareness_owner {
 struct awareness *awareness_new(const struct awareness_limits *limits); /* NULL: the defaults */
 void awareness_free(struct awareness *a);
 
-/* Takes a payload sent by `owner`. All or nothing. `now_ms` is any steady clock. */
+/* Takes a payload sent by `owner`. All or nothing. `now_ms` is any steady clock.
+ *
+ * Somebody may be announced as here who is held to be gone, with a clock that says so: the server
+ * was away from the others for a while, or the client comes back after its connection was taken for
+ * dead. `truth` (NULL: not wanted) then gets a payload for the sender that says that they are gone. A
+ * client that hears this of itself announces itself with a higher clock (y-protocols). */
 int awareness_apply(struct awareness *a, struct awareness_owner *owner, const void *payload,
-                    size_t len, uint64_t now_ms);
-/* The connection is gone: so is everybody it announced. */
+                    size_t len, uint64_t now_ms, struct buf *truth);
+/* The connection is gone: so is everybody it announced. Whom a remote owner announced go with the clock
+ * they have, so that they are seen again with their next move, should that server only have been away;
+ * and other servers need not be told. */
 void awareness_drop(struct awareness *a, struct awareness_owner *owner, uint64_t now_ms);
 /* Appends the payload of all changes since the last call; returns how many (0: nothing appended).
  */
 size_t awareness_take(struct awareness *a, struct buf *out);
-/* Whether there are such changes. */
+/* The same for other servers: only what owners that are not remote changed (`other_servers`). */
+size_t awareness_take_local(struct awareness *a, struct buf *out);
+/* Whether there are changes for awareness_take(). */
 bool awareness_changed(const struct awareness *a);
 /* Appends the payload with everybody who is here; returns how many (0: nothing appended). */
 size_t awareness_all(const struct awareness *a, struct buf *out);
+/* The same for other servers: only who belongs to an owner that is not remote. */
+size_t awareness_all_local(const struct awareness *a, struct buf *out);
 size_t awareness_count(const struct awareness *a);
 
 #endif

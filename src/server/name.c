@@ -3,10 +3,11 @@
 #include <string.h>
 
 static const char *const reserved[] = {
-    "admin",   "about",       "analytics",   "api",        "assets",        "auth",
-    "error",   "favicon.ico", "favicon.svg", "healthz",    "help",          "index.html",
-    "metrics", "new",         "raw",         "robots.txt", "sitemap.xml",   "static",
-    "stats",   "ws",          "editor.html", "error.html", "manifest.json", "manifest.webmanifest",
+    "admin", "about",       "analytics",   "api",           "assets",
+    "auth",  "error",       "favicon.ico", "favicon.svg",   "healthz",
+    "help",  "index.html",  "livez",       "metrics",       "new",
+    "raw",   "robots.txt",  "sitemap.xml", "static",        "stats",
+    "ws",    "editor.html", "error.html",  "manifest.json", "manifest.webmanifest",
 };
 
 static bool allowed(unsigned char c)

@@ -32,12 +32,13 @@ struct room *room_open(struct server *s, const char *name)
     r = xcalloc(1, sizeof(*r));
     r->srv = s;
     r->name = xstrdup(name);
-    r->awareness = awareness_new(NULL);
+    r->awareness = awareness_new(&(struct awareness_limits){.other_servers = s->feed});
     list_init(&r->members);
     list_init(&r->readers);
     list_init(&r->due_node);
     room_save_init(r);
     table_set(&s->rooms, name, strlen(name), r);
+    room_feed_init(r);
     room_load(r);
     return r;
 }
@@ -47,6 +48,7 @@ void room_free(struct room *r)
     log_debug("room closed", LOG_STR("name", r->name));
     table_remove(&r->srv->rooms, r->name, strlen(r->name));
     list_remove(&r->due_node);
+    room_feed_release(r);
     room_save_release(r);
     awareness_free(r->awareness);
     ydoc_free(r->doc);
@@ -214,17 +216,19 @@ void room_live(struct room *r)
         }
         buf_release(&early);
     }
+    if (r->resume_due)
+        room_resume(r);
     if (list_empty(&r->members))
         room_idle(r);
 }
 
 /* --- what a member sends ---------------------------------------------------------------------- */
 
-void room_changed(struct room *r)
+void room_changed(struct room *r, bool here)
 {
     shared_unref(r->full);
     r->full = NULL;
-    room_save_fields_later(r);
+    room_save_fields_later(r, here);
     room_due(r);
 }
 
@@ -265,6 +269,19 @@ void room_tell_update(struct room *r, const uint8_t *data, size_t len)
     proto_update(&r->out, data, len);
 }
 
+int room_take(struct room *r, const void *update, size_t len)
+{
+    struct y_applied applied = {0};
+    int error = ydoc_apply(r->doc, update, len, &applied);
+    if (error < 0 || !(applied.changed || applied.pending))
+        return error;
+    r->doc_bytes += len;
+    r->doc_bytes_exact = false;
+    room_tell_update(r, update, len);
+    room_changed(r, false);
+    return Y_OK;
+}
+
 static void update(struct client *c, const uint8_t *data, size_t len)
 {
     struct room *r = c->room;
@@ -292,7 +309,7 @@ static void update(struct client *c, const uint8_t *data, size_t len)
         r->doc_bytes_exact = false;
         room_tell_update(r, data, len);
         room_save_update(r, data, len);
-        room_changed(r);
+        room_changed(r, true);
     }
     if (c->receipts)
         room_save_owe(r, c);
@@ -301,7 +318,14 @@ static void update(struct client *c, const uint8_t *data, size_t len)
 static void awareness(struct client *c, const uint8_t *data, size_t len)
 {
     struct room *r = c->room;
-    int error = awareness_apply(r->awareness, &c->awareness, data, len, net_now_us() / 1000);
+    struct buf truth = {0}, b = {0};
+    int error =
+        awareness_apply(r->awareness, &c->awareness, data, len, net_now_us() / 1000, &truth);
+    if (truth.len) {
+        proto_awareness(&b, truth.data, truth.len);
+        room_send(c, &b);
+    }
+    buf_release(&truth);
     if (error == AWARENESS_MALFORMED)
         cut_off(c, WS_BAD_PAYLOAD, "malformed awareness");
     else if (error == AWARENESS_LIMIT)
@@ -374,6 +398,7 @@ static void flush(struct room *r, uint64_t now_us)
         proto_awareness(&r->out, changes.data, changes.len);
     }
     buf_release(&changes);
+    room_tell_awareness(r, false);
     if (!r->out.len)
         return;
     if (!list_empty(&r->members)) {

@@ -149,7 +149,7 @@ static void compare_fields(struct room *r, const struct store_op *op)
         r->fields_hash =
             room_fields_hash(&op->text, op->has_language ? &op->language : &default_language);
     if (op->has_state)
-        room_save_fields_later(r);
+        room_save_fields_later(r, true);
 }
 
 static void loaded(struct store_op *op)
@@ -174,7 +174,6 @@ static void loaded(struct store_op *op)
         return;
     }
     r->pos = op->pos;
-    r->base = op->base;
     compare_fields(r, op);
     log_debug("room opened", LOG_STR("name", r->name), LOG_INT("updates", op->update_count));
     store_op_release(op);
@@ -202,6 +201,7 @@ static void seeded(struct store_op *op)
 
 void room_load(struct room *r)
 {
-    r->load = (struct store_op){.kind = STORE_LOAD, .id = r->name, .done = loaded, .udata = r};
+    r->load = (struct store_op){
+        .kind = STORE_LOAD, .id = r->name, .touch = r->srv->expiry, .done = loaded, .udata = r};
     store_queue_submit(r->srv->queue, &r->load);
 }

@@ -3,7 +3,8 @@
  *
  *     GET /                     the front page            GET /ws/<id>       a bytecrowd's socket
  *     GET /<id>                 the editor                GET /assets/...    the page's files
- *     GET /<id>/raw             the text                  GET /healthz       200 while serving
+ *     GET /<id>/raw             the text                  GET /healthz       health.c
+ *                                                         GET /livez         200 while it runs
  */
 #include "base/log.h"
 #include "base/mem.h"
@@ -195,7 +196,7 @@ static void reply_bad_name(struct server *s, struct conn *c, enum name_verdict v
 
 /* --- the text --------------------------------------------------------------------------------- */
 
-static struct client *client_new(enum client_kind kind, struct conn *conn)
+struct client *client_new(enum client_kind kind, struct conn *conn)
 {
     struct client *c = xcalloc(1, sizeof(*c));
     c->kind = kind;
@@ -206,7 +207,7 @@ static struct client *client_new(enum client_kind kind, struct conn *conn)
     return c;
 }
 
-static void client_free(struct client *c)
+void client_free(struct client *c)
 {
     conn_set_data(c->conn, NULL);
     list_remove(&c->node);
@@ -398,8 +399,9 @@ void routes_request(struct conn *c, const struct http_request *req, void *udata)
     } else if (http_str_is(path, "/")) {
         reply_page(s, c, req, "/index.html");
     } else if (http_str_is(path, "/healthz")) {
-        http_reply(c, s->stop_us ? 503 : 200, TEXT_HEADERS "Cache-Control: no-store\r\n",
-                   s->stop_us ? "stopping\n" : "ok\n", s->stop_us ? 9 : 3, true);
+        health_request(s, c);
+    } else if (http_str_is(path, "/livez")) {
+        http_reply(c, 200, TEXT_HEADERS "Cache-Control: no-store\r\n", "ok\n", 3, true);
     } else if (http_str_is(path, "/robots.txt")) {
         http_reply(c, 200, TEXT_HEADERS, robots, sizeof(robots) - 1, true);
     } else if (http_str_is(path, "/favicon.ico")) {

@@ -69,6 +69,7 @@ static void woken(void *udata)
 {
     struct server *s = udata;
     store_queue_drain(s->queue);
+    nodes_generation(s, store_queue_generation(s->queue));
 }
 
 /* On the storage thread. */
@@ -133,6 +134,9 @@ struct server *server_new(const struct server_opts *opts, char *err, size_t err_
     s->pace_timer = net_timer_new(s->loop, flush_paced, s);
     s->wake = net_wake_new(s->loop, woken, s);
     s->queue = store_queue_new(opts->store, wake, s->wake);
+    nodes_init(s);
+    health_init(s);
+    expiry_init(s);
     net_loop_on_turn(s->loop, turn, s);
     net_loop_on_stop(s->loop, on_signal, s);
 
@@ -176,6 +180,9 @@ void server_free(struct server *s)
     for (size_t pos = 0; table_next(&s->rooms, &pos, &r); pos = 0)
         room_free(r);
     table_release(&s->rooms);
+    expiry_release(s);
+    health_release(s);
+    nodes_release(s);
     net_wake_free(s->wake);
     net_timer_free(s->pace_timer);
     net_timer_free(s->stop_timer);

@@ -29,6 +29,7 @@ struct server_opts {
 
     uint32_t save_interval_ms;   /* fields text and language lag behind by this at most */
     uint32_t unload_ms;          /* a room nobody is in stays in memory for this long */
+    uint64_t expire_ms;          /* remove what nobody opened for so long; 0: never */
     uint32_t shutdown_ms;        /* how long a stop may wait for the store */
     uint32_t request_timeout_ms; /* a request must have come whole by then */
     size_t max_connections;

@@ -21,19 +21,21 @@ enum feed_kind {
     FEED_FOLLOWING, /* id: from now on everything of it will come; again after each FEED_LOST */
     FEED_LOST,      /* no id: the connection is gone; it is being made again */
     FEED_UPDATE, /* id, node, prev, pos, data: was appended at pos, right behind prev. `data` is empty
-                       when only the position is known (resume); so it may be for updates of our own */
-    FEED_FIELDS, /* id, node, hash: the fields were written */
-    FEED_TOLD,   /* id or NULL, node, data: STORE_TELL of another server */
+                       when only the positions are known: resume */
+    FEED_SNAPSHOT, /* id, node, pos, size: replaced the log up to pos */
+    FEED_FIELDS,   /* id, node, pos, hash: were written with what the log has up to pos */
+    FEED_TOLD,     /* id or NULL, node, data: STORE_TELL of another server */
 };
 
 struct feed_news {
-    struct list node_in_feed;
+    struct list entry; /* the feed's */
     enum feed_kind kind;
     char *id;      /* NULL: none */
-    uint64_t node; /* who wrote it; store_node() of the other server */
-    bool own;      /* this server did */
+    uint64_t node; /* the server that did it (store_node()) */
+    bool own;      /* this one */
     struct store_pos prev, pos;
     uint64_t hash;
+    size_t size;
     struct buf data;
 };
 

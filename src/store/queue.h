@@ -19,6 +19,15 @@ void store_queue_submit(struct store_queue *q, struct store_op *op);
 void store_queue_drain(struct store_queue *q);
 /* Operations submitted and not yet drained. */
 size_t store_queue_depth(const struct store_queue *q);
+struct store_health {
+    bool down; /* the last operation, or the last write, could not be done, or none is answered */
+    char error[160];
+    uint64_t answered_ms; /* ago: the last answer; UINT64_MAX: none yet */
+    uint64_t silent_ms;   /* since when an operation waits; 0: none does */
+};
+void store_queue_health(const struct store_queue *q, struct store_health *out);
+/* Of the connection that answered last; see store_op. */
+uint32_t store_queue_generation(const struct store_queue *q);
 /* Runs what is queued, stops the thread, drains. The store stays open. */
 void store_queue_free(struct store_queue *q);
 

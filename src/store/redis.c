@@ -1,219 +1,259 @@
 /*
- * The Redis store. A bytecrowd is three keys:
+ * The Redis store: operations to commands, replies to results. redis_script.c has the keys and what
+ * happens whole; redis_link.h brings the commands to wherever Redis is.
  *
- *     bytecrowd:<id>               hash    text, language: other programs read and write it
- *     {bytecrowd:<id>}:updates     stream  one entry for each update, field u
- *     {bytecrowd:<id>}:snapshot    hash    state, upto (id of the last entry that it has)
+ * A group of operations is one pipeline. Every command may be run twice without harm: appends carry
+ * the number of their batch, snapshots and fields compare positions.
  *
- * What stands in braces is what Redis Cluster hashes, so all three are in the slot of
- * `bytecrowd:<id>`.
- *
- * A group of operations is one pipeline. Every operation may be run twice without harm, so what a
- * lost connection left unanswered is sent once more on a new one. A time-out is not: its answer may
- * still come, so that connection is dropped, and the caller decides.
+ * Where the way to Redis is text (REST), data is written in base64, under field names of its own.
+ * Both forms are read everywhere.
  */
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "store/redis_url.h"
+#include "store/news.h"
+#include "store/redis_link.h"
+#include "store/redis_script.h"
 #include "store/store_int.h"
 
-#include <errno.h>
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct redis_store {
-    struct store base;
-    struct redis_url url;
-    struct timeval timeout;
-    redisContext *ctx; /* NULL: not connected */
-    char error[160];   /* why not */
-    bool was_connected;
+#define ID_MAX 255
+#define KEY_SIZE (ID_MAX + 32)
+#define LIST_COUNT "500"
+/* Upstash takes requests of 10 MB; base64 makes 4 of 3. */
+#define REST_VALUE_MAX 7000000
+
+/* A command with the strings that it points into. */
+struct prepared {
+    struct redis_command command;
+    char keys[KEYS_ALL][KEY_SIZE], channel[NEWS_CHANNEL_MAX];
+    char pos[48], other[48], node[17], number[24], more[24];
+    struct buf data, log;
+    int script; /* -1: none */
 };
 
-static const char load_script[] =
-    "local s = redis.call('HMGET', KEYS[3], 'state', 'upto') "
-    "local log = redis.call('XRANGE', KEYS[2], s[2] and ('(' .. s[2]) or '-', '+') "
-    "local f = redis.call('HMGET', KEYS[1], 'text', 'language') "
-    "return {s[1], s[2], log, f[1], f[2]}";
-
-static const char seed_script[] = "if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('XLEN', "
-                                  "KEYS[1]) > 0 then return false end "
-                                  "return redis.call('XADD', KEYS[1], '*', 'u', ARGV[1])";
-
-/* Stream ids are compared as pairs of numbers, which Lua's doubles hold exactly up to 2^53. 2: what
- * the log is cut up to, or the snapshot before it, is not what the state was made of. */
-static const char snapshot_script[] =
-    "local cur = redis.call('HGET', KEYS[1], 'upto') "
-    "if cur then "
-    "  local ms, seq = string.match(cur, '^(%d+)-(%d+)$') "
-    "  ms, seq = tonumber(ms), tonumber(seq) "
-    "  local newms, newseq = tonumber(ARGV[2]), tonumber(ARGV[3]) "
-    "  if ms > newms or (ms == newms and seq >= newseq) then return 0 end "
-    "end "
-    "if ARGV[6] ~= '0' and ((cur or '0-0') ~= ARGV[5] or redis.call('XLEN', KEYS[2]) - "
-    "#redis.call('XRANGE', KEYS[2], ARGV[4], '+') ~= tonumber(ARGV[6])) then return 2 end "
-    "redis.call('HSET', KEYS[1], 'state', ARGV[1], 'upto', ARGV[2] .. '-' .. ARGV[3]) "
-    "redis.call('XTRIM', KEYS[2], 'MINID', ARGV[4]) "
-    "return 1";
-
-/* --- connection ------------------------------------------------------------------------------- */
-
-static void disconnect(struct redis_store *s, const char *why)
-{
-    if (why)
-        snprintf(s->error, sizeof(s->error), "%s", why);
-    if (s->ctx)
-        redisFree(s->ctx);
-    s->ctx = NULL;
-}
-
-/* One command during the handshake. */
-static int expect_ok(struct redis_store *s, redisReply *reply, const char *what)
-{
-    char why[160];
-    if (reply && reply->type != REDIS_REPLY_ERROR) {
-        freeReplyObject(reply);
-        return 0;
-    }
-    snprintf(why, sizeof(why), "%s: %.120s", what, reply ? reply->str : s->ctx->errstr);
-    if (reply)
-        freeReplyObject(reply);
-    disconnect(s, why);
-    return -1;
-}
-
-static int handshake(struct redis_store *s)
-{
-    const struct redis_url *u = &s->url;
-    redisReply *r;
-    if (*u->password) {
-        r = *u->user ? redisCommand(s->ctx, "AUTH %s %s", u->user, u->password)
-                     : redisCommand(s->ctx, "AUTH %s", u->password);
-        if (expect_ok(s, r, "sign in") < 0)
-            return -1;
-    }
-    if (u->db && expect_ok(s, redisCommand(s->ctx, "SELECT %d", u->db), "select database") < 0)
-        return -1;
-    return 0;
-}
-
-static int connect_store(struct redis_store *s)
-{
-    const struct redis_url *u = &s->url;
-    s->ctx = *u->path ? redisConnectUnixWithTimeout(u->path, s->timeout)
-                      : redisConnectWithTimeout(u->host, u->port, s->timeout);
-    if (!s->ctx || s->ctx->err) {
-        disconnect(s, s->ctx ? s->ctx->errstr : "out of memory");
-        return -1;
-    }
-    redisSetTimeout(s->ctx, s->timeout);
-    if (!*u->path)
-        redisEnableKeepAlive(s->ctx);
-    if (handshake(s) < 0)
-        return -1;
-    if (s->was_connected)
-        log_info("connected to redis again");
-    s->was_connected = true;
-    return 0;
-}
+struct redis_store {
+    struct store base;
+    struct redis_target target;
+    struct redis_link *link;
+    bool text_only;
+    struct prepared *prepared;
+    struct redis_command *commands;
+    redisReply **replies;
+    size_t cap;
+};
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-#define ARGS_MAX 12
-
-struct command {
-    const char *argv[ARGS_MAX];
-    size_t len[ARGS_MAX];
-    int argc;
-};
-
-static void arg(struct command *c, const void *p, size_t len)
+static void name_keys(struct prepared *p, const char *id)
 {
-    c->argv[c->argc] = p ? p : "";
-    c->len[c->argc++] = len;
+    snprintf(p->keys[KEY_FIELDS], KEY_SIZE, "bytecrowd:%s", id);
+    snprintf(p->keys[KEY_UPDATES], KEY_SIZE, "{bytecrowd:%s}:updates", id);
+    snprintf(p->keys[KEY_SNAPSHOT], KEY_SIZE, "{bytecrowd:%s}:snapshot", id);
+    snprintf(p->keys[KEY_META], KEY_SIZE, "{bytecrowd:%s}:meta", id);
+    p->command.key = p->keys[KEY_FIELDS];
 }
 
-static void arg_str(struct command *c, const char *s)
+static void script(struct prepared *p, enum redis_script s)
 {
-    arg(c, s, strlen(s));
+    p->script = s;
+    p->command.writes = s != SCRIPT_LOAD && s != SCRIPT_RESUME;
+    redis_arg_str(&p->command, "EVALSHA");
+    redis_arg_str(&p->command, redis_script_sha1(s));
+    redis_arg_str(&p->command, "4");
+    for (int k = 0; k < KEYS_ALL; k++)
+        redis_arg_str(&p->command, p->keys[k]);
 }
 
-struct keys {
-    char hash[160], updates[160], snapshot[160];
-};
-
-static void name_keys(struct keys *k, const char *id)
+/* Channel and name of this server, which the scripts tell with. */
+static void teller(struct redis_store *s, struct prepared *p, const struct store_op *op)
 {
-    snprintf(k->hash, sizeof(k->hash), "bytecrowd:%s", id);
-    snprintf(k->updates, sizeof(k->updates), "{bytecrowd:%s}:updates", id);
-    snprintf(k->snapshot, sizeof(k->snapshot), "{bytecrowd:%s}:snapshot", id);
+    snprintf(p->node, sizeof(p->node), "%016" PRIx64, s->base.node);
+    news_channel(p->channel, s->target.url.db, op->id);
+    redis_arg_str(&p->command, p->channel);
+    redis_arg_str(&p->command, p->node);
 }
 
-/* hiredis copies the arguments into its output buffer. */
-static int send_op(struct redis_store *s, const struct store_op *op)
+/* Data under one of two names. */
+static void data(struct redis_store *s, struct prepared *p, const char *raw, const char *base64,
+                 const struct buf *b)
 {
-    struct command c = {.argc = 0};
-    struct keys k;
-    char ms[24], seq[24], next[48], base[48], known[24];
+    redis_arg_str(&p->command, s->text_only ? base64 : raw);
+    if (s->text_only) {
+        base64_encode(&p->data, b->data, b->len);
+        redis_arg(&p->command, p->data.data, p->data.len);
+    } else {
+        redis_arg(&p->command, b->data, b->len);
+    }
+}
+
+static void pos_arg(struct prepared *p, char at[48], struct store_pos pos)
+{
+    news_write_pos(at, pos);
+    redis_arg_str(&p->command, at);
+}
+
+static void number_arg(struct prepared *p, char at[24], uint64_t n)
+{
+    snprintf(at, 24, "%" PRIu64, n);
+    redis_arg_str(&p->command, at);
+}
+
+static void field_args(struct prepared *p, const struct store_op *op)
+{
+    if (op->has_text) {
+        redis_arg_str(&p->command, "text");
+        redis_arg(&p->command, op->text.data, op->text.len);
+    }
+    if (op->has_language) {
+        redis_arg_str(&p->command, "language");
+        redis_arg(&p->command, op->language.data, op->language.len);
+    }
+    if (op->has_emails) {
+        redis_arg_str(&p->command, "authorizedEmails");
+        redis_arg(&p->command, op->emails.data, op->emails.len);
+    }
+}
+
+static void prepare_append(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    script(p, SCRIPT_APPEND);
+    teller(s, p, op);
+    number_arg(p, p->number, op->batch);
+    data(s, p, "u", "b", &op->data);
+    redis_arg_str(&p->command, op->kind == STORE_SEED ? "1" : "0");
+}
+
+static void prepare_snapshot(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    struct store_pos next = {op->pos.hi, op->pos.lo + 1};
+    script(p, SCRIPT_SNAPSHOT);
+    teller(s, p, op);
+    data(s, p, "state", "state64", &op->data);
+    pos_arg(p, p->pos, op->pos);
+    pos_arg(p, p->other, next);
+}
+
+static void prepare_fields(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    script(p, SCRIPT_FIELDS);
+    teller(s, p, op);
+    number_arg(p, p->number, op->interval_ms);
+    pos_arg(p, p->pos, op->pos);
+    snprintf(p->more, sizeof(p->more), "%016" PRIx64, op->hash);
+    redis_arg_str(&p->command, p->more);
+    field_args(p, op);
+}
+
+static void prepare_import(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    script(p, SCRIPT_IMPORT);
+    teller(s, p, op);
+    if (op->snapshot.len) {
+        data(s, p, "state", "state64", &op->snapshot);
+    } else {
+        redis_arg_str(&p->command, "");
+        redis_arg_str(&p->command, "");
+    }
+    redis_arg_str(&p->command, s->text_only ? "b" : "u");
+    for (size_t i = 0; i < op->update_count; i++) {
+        const struct buf *u = &op->updates[i];
+        buf_printf(&p->log, "%zu:", s->text_only ? (u->len + 2) / 3 * 4 : u->len);
+        if (s->text_only)
+            base64_encode(&p->log, u->data, u->len);
+        else
+            buf_append(&p->log, u->data, u->len);
+    }
+    redis_arg(&p->command, p->log.data, p->log.len);
+    field_args(p, op);
+}
+
+static void prepare_tell(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    news_write_told(&p->data, s->base.node, &op->data, s->text_only);
+    redis_arg_str(&p->command, "PUBLISH");
+    news_channel(p->channel, s->target.url.db, op->id);
+    redis_arg_str(&p->command, p->channel);
+    redis_arg(&p->command, p->data.data, p->data.len);
+}
+
+static void prepare_list(struct prepared *p, struct store_op *op)
+{
+    redis_arg_str(&p->command, "SCAN");
+    redis_arg_str(&p->command, op->cursor.len ? buf_str(&op->cursor) : "0");
+    redis_arg_str(&p->command, "MATCH"), redis_arg_str(&p->command, "*bytecrowd:*");
+    redis_arg_str(&p->command, "COUNT"), redis_arg_str(&p->command, LIST_COUNT);
+}
+
+static void prepare(struct redis_store *s, struct prepared *p, struct store_op *op)
+{
+    buf_clear(&p->data);
+    buf_clear(&p->log);
+    p->command = (struct redis_command){.argc = 0};
+    p->script = -1;
     if (op->id)
-        name_keys(&k, op->id);
+        name_keys(p, op->id);
     switch (op->kind) {
     case STORE_LOAD:
-        arg_str(&c, "EVAL"), arg_str(&c, load_script), arg_str(&c, "3");
-        arg_str(&c, k.hash), arg_str(&c, k.updates), arg_str(&c, k.snapshot);
+        script(p, SCRIPT_LOAD);
+        redis_arg_str(&p->command, op->touch ? "1" : "0");
+        break;
+    case STORE_RESUME:
+        script(p, SCRIPT_RESUME);
+        pos_arg(p, p->pos, op->pos);
+        pos_arg(p, p->other, op->acked);
         break;
     case STORE_APPEND:
-        arg_str(&c, "XADD"), arg_str(&c, k.updates), arg_str(&c, "*"), arg_str(&c, "u");
-        arg(&c, op->data.data, op->data.len);
-        break;
     case STORE_SEED:
-        arg_str(&c, "EVAL"), arg_str(&c, seed_script), arg_str(&c, "2");
-        arg_str(&c, k.updates), arg_str(&c, k.snapshot), arg(&c, op->data.data, op->data.len);
+        prepare_append(s, p, op);
         break;
     case STORE_SNAPSHOT:
-        snprintf(ms, sizeof(ms), "%" PRIu64, op->pos.hi);
-        snprintf(seq, sizeof(seq), "%" PRIu64, op->pos.lo);
-        snprintf(next, sizeof(next), "%" PRIu64 "-%" PRIu64, op->pos.hi, op->pos.lo + 1);
-        arg_str(&c, "EVAL"), arg_str(&c, snapshot_script), arg_str(&c, "2");
-        arg_str(&c, k.snapshot), arg_str(&c, k.updates), arg(&c, op->data.data, op->data.len);
-        arg_str(&c, ms), arg_str(&c, seq), arg_str(&c, next);
-        snprintf(base, sizeof(base), "%" PRIu64 "-%" PRIu64, op->base.hi, op->base.lo);
-        snprintf(known, sizeof(known), "%zu", op->known);
-        arg_str(&c, base), arg_str(&c, known);
+        prepare_snapshot(s, p, op);
         break;
     case STORE_FIELDS:
-        if (!op->has_text && !op->has_language)
-            arg_str(&c, "PING");
-        else
-            arg_str(&c, "HSET"), arg_str(&c, k.hash);
-        if (op->has_text)
-            arg_str(&c, "text"), arg(&c, op->text.data, op->text.len);
-        if (op->has_language)
-            arg_str(&c, "language"), arg(&c, op->language.data, op->language.len);
+        prepare_fields(s, p, op);
+        break;
+    case STORE_IMPORT:
+        prepare_import(s, p, op);
+        break;
+    case STORE_EXPIRE:
+        script(p, SCRIPT_EXPIRE);
+        number_arg(p, p->number, op->age_ms);
+        break;
+    case STORE_TOUCH:
+        script(p, SCRIPT_TOUCH);
+        break;
+    case STORE_TELL:
+        prepare_tell(s, p, op);
+        break;
+    case STORE_LIST:
+        prepare_list(p, op);
         break;
     case STORE_PING:
-        arg_str(&c, "PING");
+        redis_arg_str(&p->command, "PING");
         break;
     }
-    return redisAppendCommandArgv(s->ctx, c.argc, c.argv, c.len);
 }
 
 /* --- replies ---------------------------------------------------------------------------------- */
 
+static bool is_string(const redisReply *r)
+{
+    return r->type == REDIS_REPLY_STRING;
+}
+
 static bool read_pos(const redisReply *r, struct store_pos *pos)
 {
-    int used = 0;
-    return r->type == REDIS_REPLY_STRING &&
-           sscanf(r->str, "%" SCNu64 "-%" SCNu64 "%n", &pos->hi, &pos->lo, &used) == 2 &&
-           (size_t)used == (size_t)r->len;
+    return is_string(r) && news_read_pos(r->str, (size_t)r->len, pos);
 }
 
 static bool take_string(const redisReply *r, struct buf *out, bool *there)
 {
-    *there = r->type == REDIS_REPLY_STRING;
+    *there = is_string(r);
     if (*there)
         buf_append(out, r->str, (size_t)r->len);
     return *there || r->type == REDIS_REPLY_NIL;
@@ -224,36 +264,123 @@ static bool read_entry(const redisReply *e, struct store_op *op)
     if (e->type != REDIS_REPLY_ARRAY || e->elements != 2 || !read_pos(e->element[0], &op->pos))
         return false;
     const redisReply *f = e->element[1];
-    if (f->type != REDIS_REPLY_ARRAY || f->elements != 2 ||
-        f->element[0]->type != REDIS_REPLY_STRING || strcmp(f->element[0]->str, "u") != 0 ||
-        f->element[1]->type != REDIS_REPLY_STRING)
+    if (f->type != REDIS_REPLY_ARRAY || f->elements != 2 || !is_string(f->element[0]) ||
+        !is_string(f->element[1]))
         return false;
+    const redisReply *name = f->element[0], *value = f->element[1];
     struct buf *u = &op->updates[op->update_count++];
     *u = (struct buf){0};
-    buf_append(u, f->element[1]->str, (size_t)f->element[1]->len);
-    return true;
+    if (strcmp(name->str, "b") == 0)
+        return base64_decode(u, value->str, (size_t)value->len);
+    buf_append(u, value->str, (size_t)value->len);
+    return strcmp(name->str, "u") == 0;
 }
 
-static bool read_load(const redisReply *r, struct store_op *op)
+static bool read_log(const redisReply *log, struct store_op *op)
 {
-    bool has_snapshot, has_upto = false;
-    if (r->type != REDIS_REPLY_ARRAY || r->elements != 5)
-        return false;
-    if (!take_string(r->element[0], &op->snapshot, &has_snapshot))
-        return false;
-    if (has_snapshot && !(has_upto = read_pos(r->element[1], &op->pos)))
-        return false;
-    op->base = op->pos;
-    const redisReply *log = r->element[2];
     if (log->type != REDIS_REPLY_ARRAY)
         return false;
     op->updates = xcalloc(log->elements, sizeof(*op->updates));
     for (size_t i = 0; i < log->elements; i++)
         if (!read_entry(log->element[i], op))
             return false;
-    op->has_state = has_snapshot || log->elements;
-    return take_string(r->element[3], &op->text, &op->has_text) &&
-           take_string(r->element[4], &op->language, &op->has_language);
+    return true;
+}
+
+/* r: state, state64, upto, log. */
+static bool read_state(redisReply *const *r, struct store_op *op)
+{
+    bool has = is_string(r[0]);
+    op->pos = op->base = (struct store_pos){0};
+    if (has)
+        buf_append(&op->snapshot, r[0]->str, (size_t)r[0]->len);
+    else if ((has = is_string(r[1])) && !base64_decode(&op->snapshot, r[1]->str, (size_t)r[1]->len))
+        return false;
+    if (has && !read_pos(r[2], &op->base))
+        return false;
+    op->pos = op->base;
+    if (!read_log(r[3], op))
+        return false;
+    op->has_state = has || op->update_count;
+    return true;
+}
+
+static bool read_load(const redisReply *r, struct store_op *op)
+{
+    return r->type == REDIS_REPLY_ARRAY && r->elements == 7 && read_state(r->element, op) &&
+           take_string(r->element[4], &op->text, &op->has_text) &&
+           take_string(r->element[5], &op->language, &op->has_language) &&
+           take_string(r->element[6], &op->emails, &op->has_emails);
+}
+
+static bool read_resume(const redisReply *r, struct store_op *op)
+{
+    if (r->type != REDIS_REPLY_ARRAY || r->elements < 2 ||
+        r->element[0]->type != REDIS_REPLY_INTEGER)
+        return false;
+    op->whole = r->element[0]->integer == 1;
+    if (op->whole)
+        return r->elements == 5 && read_state(r->element + 1, op);
+    return read_log(r->element[1], op);
+}
+
+/* The id in a key of ours. */
+static bool id_of(const redisReply *key, struct buf *out)
+{
+    static const char plain[] = "bytecrowd:", tagged[] = "{bytecrowd:";
+    const char *s = key->str, *end = s + key->len;
+    if (strncmp(s, plain, sizeof(plain) - 1) == 0) {
+        buf_append(out, s + sizeof(plain) - 1, (size_t)key->len - (sizeof(plain) - 1));
+        return true;
+    }
+    if (strncmp(s, tagged, sizeof(tagged) - 1) != 0)
+        return false;
+    const char *brace = memrchr(s, '}', (size_t)key->len);
+    if (!brace || (strcmp(brace, "}:updates") != 0 && strcmp(brace, "}:snapshot") != 0) ||
+        brace >= end)
+        return false;
+    s += sizeof(tagged) - 1;
+    buf_append(out, s, (size_t)(brace - s));
+    return true;
+}
+
+static bool read_list(const redisReply *r, struct store_op *op)
+{
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || !is_string(r->element[0]) ||
+        r->element[1]->type != REDIS_REPLY_ARRAY)
+        return false;
+    const redisReply *keys = r->element[1];
+    op->names = xcalloc(keys->elements, sizeof(*op->names));
+    for (size_t i = 0; i < keys->elements; i++) {
+        struct buf *name = &op->names[op->name_count];
+        if (is_string(keys->element[i]) && id_of(keys->element[i], name) && name->len <= ID_MAX)
+            op->name_count++;
+        else
+            buf_release(name);
+    }
+    buf_clear(&op->cursor);
+    if (strcmp(r->element[0]->str, "0") != 0)
+        buf_append(&op->cursor, r->element[0]->str, (size_t)r->element[0]->len);
+    return true;
+}
+
+static bool read_fields(const redisReply *r, struct store_op *op)
+{
+    if (r->type != REDIS_REPLY_INTEGER)
+        return false;
+    if (r->integer) {
+        op->result = STORE_EXISTS;
+        op->wait_ms = r->integer > 0 ? (uint32_t)r->integer : 0;
+    }
+    return true;
+}
+
+/* An integer, of which `exists` means STORE_EXISTS. */
+static bool read_verdict(const redisReply *r, struct store_op *op, long long exists)
+{
+    if (r->type == REDIS_REPLY_INTEGER && r->integer == exists)
+        op->result = STORE_EXISTS;
+    return r->type == REDIS_REPLY_INTEGER;
 }
 
 static bool read_ok(const redisReply *r, struct store_op *op)
@@ -261,29 +388,40 @@ static bool read_ok(const redisReply *r, struct store_op *op)
     switch (op->kind) {
     case STORE_LOAD:
         return read_load(r, op);
-    case STORE_APPEND:
-        return read_pos(r, &op->pos);
+    case STORE_RESUME:
+        return read_resume(r, op);
     case STORE_SEED:
         if (r->type == REDIS_REPLY_NIL) {
             op->result = STORE_EXISTS;
             return true;
         }
         return read_pos(r, &op->pos);
+    case STORE_APPEND:
+        return read_pos(r, &op->pos);
     case STORE_SNAPSHOT:
-        if (r->type == REDIS_REPLY_INTEGER && r->integer == 2)
-            op->result = STORE_EXISTS;
-        return true;
+        return read_verdict(r, op, 2);
+    case STORE_IMPORT:
+    case STORE_EXPIRE:
+        return read_verdict(r, op, 0);
     case STORE_FIELDS:
+        return read_fields(r, op);
+    case STORE_LIST:
+        return read_list(r, op);
+    case STORE_TELL:
+    case STORE_TOUCH:
     case STORE_PING:
         return true;
     }
     return false;
 }
 
-static void read_reply(const redisReply *r, struct store_op *op)
+static void read_reply(struct redis_store *s, const redisReply *r, struct store_op *op)
 {
     op->result = STORE_OK;
-    if (r->type == REDIS_REPLY_ERROR)
+    op->generation = redis_link_generation(s->link);
+    if (!r)
+        store_fail(op, STORE_UNAVAILABLE, redis_link_error(s->link));
+    else if (r->type == REDIS_REPLY_ERROR)
         store_fail(op, strstr(r->str, "WRONGTYPE") ? STORE_CORRUPT : STORE_UNAVAILABLE, r->str);
     else if (!read_ok(r, op))
         store_fail(op, STORE_CORRUPT, "the database holds what bytecrowds did not write");
@@ -291,68 +429,127 @@ static void read_reply(const redisReply *r, struct store_op *op)
 
 /* --- a group ---------------------------------------------------------------------------------- */
 
-/* Sends all and reads all; how many were answered. */
-static size_t pipeline(struct redis_store *s, struct store_op **ops, size_t n)
+static void make_room(struct redis_store *s, size_t n)
 {
-    size_t answered = 0;
-    for (size_t i = 0; i < n; i++)
-        if (send_op(s, ops[i]) != REDIS_OK)
-            return 0;
-    for (; answered < n; answered++) {
-        void *reply = NULL;
-        if (redisGetReply(s->ctx, &reply) != REDIS_OK)
-            break;
-        read_reply(reply, ops[answered]);
-        freeReplyObject(reply);
-    }
-    return answered;
+    if (n <= s->cap)
+        return;
+    s->prepared = xrealloc(s->prepared, n * sizeof(*s->prepared));
+    s->commands = xrealloc(s->commands, n * sizeof(*s->commands));
+    s->replies = xrealloc(s->replies, n * sizeof(redisReply *));
+    memset(s->prepared + s->cap, 0, (n - s->cap) * sizeof(*s->prepared));
+    s->cap = n;
 }
 
-static bool timed_out(const redisContext *ctx)
+static bool no_script(const redisReply *r)
 {
-    return ctx->err == REDIS_ERR_IO &&
-           (errno == EAGAIN || errno == EWOULDBLOCK || errno == ETIMEDOUT);
+    return r && r->type == REDIS_REPLY_ERROR && strncmp(r->str, "NOSCRIPT", 8) == 0;
+}
+
+/* A server that does not know a script yet is told its text, which it remembers. */
+static void run_unknown(struct redis_store *s, size_t n)
+{
+    size_t again = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct prepared *p = &s->prepared[i];
+        if (p->script < 0 || !no_script(s->replies[i]))
+            continue;
+        const char *text = redis_script_text((enum redis_script)p->script);
+        p->command.argv[0] = "EVAL";
+        p->command.len[0] = 4;
+        p->command.argv[1] = text;
+        p->command.len[1] = strlen(text);
+        s->commands[again++] = p->command;
+    }
+    if (!again)
+        return;
+    redisReply **replies = xcalloc(again, sizeof(redisReply *));
+    redis_link_run(s->link, s->commands, again, replies);
+    for (size_t i = 0, k = 0; i < n && k < again; i++) {
+        if (s->prepared[i].script < 0 || !no_script(s->replies[i]))
+            continue;
+        redis_reply_free(s->replies[i]);
+        s->replies[i] = replies[k++];
+    }
+    free(replies);
+}
+
+static void run_some(struct redis_store *s, struct store_op **ops, size_t n)
+{
+    make_room(s, n);
+    for (size_t i = 0; i < n; i++) {
+        prepare(s, &s->prepared[i], ops[i]);
+        s->commands[i] = s->prepared[i].command;
+        s->replies[i] = NULL;
+    }
+    redis_link_run(s->link, s->commands, n, s->replies);
+    run_unknown(s, n);
+    for (size_t i = 0; i < n; i++) {
+        read_reply(s, s->replies[i], ops[i]);
+        redis_reply_free(s->replies[i]);
+        if (s->prepared[i].data.cap + s->prepared[i].log.cap > 4096) {
+            buf_release(&s->prepared[i].data);
+            buf_release(&s->prepared[i].log);
+        }
+    }
 }
 
 static void run_group(struct store *base, struct store_op **ops, size_t n)
 {
     struct redis_store *s = (struct redis_store *)base;
-    /* A connection from before may have been lost unnoticed: then once more on a new one. */
-    for (int tries = s->ctx ? 2 : 1; tries && n; tries--) {
-        if (!s->ctx && connect_store(s) < 0)
-            break;
-        errno = 0;
-        size_t answered = pipeline(s, ops, n);
-        ops += answered;
-        n -= answered;
-        if (n) {
-            bool late = timed_out(s->ctx);
-            disconnect(s, late ? "redis did not answer in time" : s->ctx->errstr);
-            if (late)
-                break;
-        }
+    size_t from = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!ops[i]->id || strlen(ops[i]->id) <= ID_MAX)
+            continue;
+        run_some(s, ops + from, i - from);
+        store_fail(ops[i], STORE_CORRUPT, "the name is too long");
+        from = i + 1;
     }
-    for (size_t i = 0; i < n; i++)
-        store_fail(ops[i], STORE_UNAVAILABLE, s->error);
+    run_some(s, ops + from, n - from);
 }
 
 static void close_store(struct store *base)
 {
     struct redis_store *s = (struct redis_store *)base;
-    disconnect(s, NULL);
+    redis_link_close(s->link);
+    for (size_t i = 0; i < s->cap; i++) {
+        buf_release(&s->prepared[i].data);
+        buf_release(&s->prepared[i].log);
+    }
+    free(s->prepared);
+    free(s->commands);
+    free(s->replies);
     free(s);
 }
 
-static const struct store_impl impl = {"redis", run_group, close_store};
+static const struct redis_target *target(const struct store *base)
+{
+    return &((const struct redis_store *)base)->target;
+}
+
+static const struct store_impl impl = {"redis", run_group, close_store, target};
 
 struct store *redis_open(const char *url, const struct store_opts *opts, char *err, size_t err_len)
 {
-    struct redis_url parsed;
-    if (redis_url_parse(url, &parsed, err, err_len) < 0)
-        return NULL;
     struct redis_store *s = xcalloc(1, sizeof(*s));
     s->base.impl = &impl;
-    s->url = parsed;
-    s->timeout = (struct timeval){opts->timeout_ms / 1000, (opts->timeout_ms % 1000) * 1000};
+    s->target.timeout_ms = opts->timeout_ms;
+    s->target.tls_ca = opts->tls_ca;
+    s->target.tls_cert = opts->tls_cert;
+    s->target.tls_key = opts->tls_key;
+    s->target.replicas = opts->replicas;
+    if (redis_url_parse(url, &s->target.url, err, err_len) < 0)
+        goto fail;
+    s->text_only = s->target.url.mode == REDIS_REST;
+    if (s->text_only) {
+        s->base.max_value = REST_VALUE_MAX;
+        snprintf(s->target.url.password, sizeof(s->target.url.password), "%s",
+                 opts->token ? opts->token : "");
+    }
+    s->link = redis_link_open(&s->target, err, err_len);
+    if (!s->link)
+        goto fail;
     return &s->base;
+fail:
+    free(s);
+    return NULL;
 }

@@ -1,60 +1,43 @@
 /*
  * The SQLite store: one file, in WAL mode, fsync'd at every commit (synchronous = FULL). A group of
  * operations is one transaction; each write in it is a savepoint, so that one that fails does not
- * take the others with it. docs/storage.md has the tables.
- *
- * Only one server may have the file open: two would not see each other's edits. An exclusive lock
- * on FILE.lock says so; it goes with the process.
+ * take the others with it. docs/storage.md has the tables; sqlite_file.c opens the file.
  */
-#include "base/log.h"
 #include "base/mem.h"
-#include "store/store_int.h"
+#include "store/sqlite_int.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
+#include <time.h>
 
-#define SCHEMA_VERSION 1
+#define LIST_MOST "500"
 
-enum statement {
-    BEGIN,
-    COMMIT,
-    ROLLBACK,
-    SAVEPOINT,
-    RELEASE,
-    ROLLBACK_TO,
-    GET_SNAPSHOT,
-    GET_UPDATES,
-    GET_FIELDS,
-    LAST_SEQ,
-    HAS_STATE,
-    ADD_UPDATE,
-    PUT_SNAPSHOT,
-    CUT_UPDATES,
-    PUT_FIELDS,
-    PING,
-    STATEMENTS
-};
+#define IN_FIELDS "EXISTS (SELECT 1 FROM bytecrowds WHERE id = ?1)"
+#define IN_UPDATES "EXISTS (SELECT 1 FROM updates WHERE id = ?1)"
+#define IN_SNAPSHOTS "EXISTS (SELECT 1 FROM snapshots WHERE id = ?1)"
+/* An id that is no text was not written by us, and cannot be opened. */
+#define IDS_OF(table) "SELECT id FROM " table " WHERE id > ?1 AND typeof(id) = 'text'"
 
-static const char *const sql[STATEMENTS] = {
-    [BEGIN] = "BEGIN IMMEDIATE",
+const char *const sqlite_sql[SQLITE_STATEMENTS] = {
+    [BEGIN_READING] = "BEGIN",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
     [SAVEPOINT] = "SAVEPOINT op",
     [RELEASE] = "RELEASE op",
     [ROLLBACK_TO] = "ROLLBACK TO op",
     [GET_SNAPSHOT] = "SELECT state, upto FROM snapshots WHERE id = ?1",
+    [GET_UPTO] = "SELECT upto FROM snapshots WHERE id = ?1",
     [GET_UPDATES] = "SELECT seq, data FROM updates WHERE id = ?1 AND seq > ?2 ORDER BY seq",
-    [GET_FIELDS] = "SELECT text, language FROM bytecrowds WHERE id = ?1",
-    [LAST_SEQ] = "SELECT max(seq) FROM updates WHERE id = ?1",
-    [HAS_STATE] = "SELECT EXISTS (SELECT 1 FROM updates WHERE id = ?1) OR"
-                  " EXISTS (SELECT 1 FROM snapshots WHERE id = ?1)",
+    [HAS_UPDATE] = "SELECT EXISTS (SELECT 1 FROM updates WHERE id = ?1 AND seq = ?2)",
+    [GET_FIELDS] = "SELECT text, language, authorized_emails FROM bytecrowds WHERE id = ?1",
+    [LIST_IDS] = IDS_OF("bytecrowds") " UNION " IDS_OF("updates") " UNION " IDS_OF(
+        "snapshots") " ORDER BY 1 LIMIT " LIST_MOST,
+    [PING] = "SELECT 1 FROM sqlite_master LIMIT 1",
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [HAS_STATE] = "SELECT " IN_UPDATES " OR " IN_SNAPSHOTS,
+    [HAS_ANYTHING] = "SELECT " IN_FIELDS " OR " IN_UPDATES " OR " IN_SNAPSHOTS,
     [ADD_UPDATE] = "INSERT INTO updates (id, data) VALUES (?1, ?2)",
+    [DROP_UPDATE] = "DELETE FROM updates WHERE seq = ?1",
     [PUT_SNAPSHOT] = "INSERT INTO snapshots (id, state, upto) VALUES (?1, ?2, ?3)"
                      " ON CONFLICT (id) DO UPDATE SET state = excluded.state, upto = excluded.upto"
                      " WHERE excluded.upto > snapshots.upto",
@@ -64,33 +47,22 @@ static const char *const sql[STATEMENTS] = {
                    " ON CONFLICT (id) DO UPDATE SET text = coalesce(?2, text),"
                    " language = coalesce(?3, language),"
                    " updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-    [PING] = "SELECT 1",
-};
-
-static const char schema[] =
-    "BEGIN;"
-    "CREATE TABLE bytecrowds ("
-    " id TEXT PRIMARY KEY, text TEXT, language TEXT, authorized_emails TEXT,"
-    " created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),"
-    " updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))) WITHOUT ROWID;"
-    "CREATE TABLE updates (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL,"
-    " data BLOB NOT NULL);"
-    "CREATE INDEX updates_by_id ON updates (id, seq);"
-    "CREATE TABLE snapshots (id TEXT PRIMARY KEY, state BLOB NOT NULL, upto INTEGER NOT NULL)"
-    " WITHOUT ROWID;"
-    "PRAGMA user_version = 1;"
-    "COMMIT;";
-
-struct sqlite_store {
-    struct store base;
-    sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENTS];
-    int lock;
+    [ADD_FIELDS] = "INSERT INTO bytecrowds (id, text, language, authorized_emails)"
+                   " VALUES (?1, ?2, ?3, ?4)",
+    [GET_OPENED] = "SELECT at FROM opened WHERE id = ?1",
+    /* A clock that was set back makes nothing older than it is. */
+    [TOUCH] = "INSERT INTO opened (id, at) SELECT ?1, ?2 WHERE"
+              " EXISTS (SELECT 1 FROM opened WHERE id = ?1) OR " IN_FIELDS " OR " IN_UPDATES
+              " OR " IN_SNAPSHOTS " ON CONFLICT (id) DO UPDATE SET at = max(at, excluded.at)",
+    [DELETE_FIELDS] = "DELETE FROM bytecrowds WHERE id = ?1",
+    [DELETE_UPDATES] = "DELETE FROM updates WHERE id = ?1",
+    [DELETE_SNAPSHOT] = "DELETE FROM snapshots WHERE id = ?1",
+    [DELETE_OPENED] = "DELETE FROM opened WHERE id = ?1",
 };
 
 /* --- one statement ---------------------------------------------------------------------------- */
 
-static int step(struct sqlite_store *s, enum statement which)
+static int step(struct sqlite_store *s, enum sqlite_statement which)
 {
     int rc = sqlite3_step(s->statements[which]);
     if (rc != SQLITE_ROW) {
@@ -101,17 +73,35 @@ static int step(struct sqlite_store *s, enum statement which)
     return rc;
 }
 
-static void finish(struct sqlite_store *s, enum statement which)
+static void finish(struct sqlite_store *s, enum sqlite_statement which)
 {
     sqlite3_reset(s->statements[which]);
     sqlite3_clear_bindings(s->statements[which]);
 }
 
-static sqlite3_stmt *with_id(struct sqlite_store *s, enum statement which,
+static sqlite3_stmt *with_id(struct sqlite_store *s, enum sqlite_statement which,
                              const struct store_op *op)
 {
     sqlite3_bind_text(s->statements[which], 1, op->id, -1, SQLITE_STATIC);
     return s->statements[which];
+}
+
+/* A statement of the id alone. */
+static int step_id(struct sqlite_store *s, enum sqlite_statement which, const struct store_op *op)
+{
+    with_id(s, which, op);
+    return step(s, which);
+}
+
+/* The number in the only row of a bound statement; SQLITE_ROW, or SQLITE_DONE if there is none. */
+static int step_number(struct sqlite_store *s, enum sqlite_statement which, int64_t *out)
+{
+    int rc = step(s, which);
+    if (rc == SQLITE_ROW) {
+        *out = sqlite3_column_int64(s->statements[which], 0);
+        finish(s, which);
+    }
+    return rc;
 }
 
 static void bind_text(sqlite3_stmt *st, int at, const struct buf *b)
@@ -132,137 +122,324 @@ static void read_column(sqlite3_stmt *st, int at, struct buf *out)
     buf_append(out, p, (size_t)sqlite3_column_bytes(st, at));
 }
 
+static bool read_field(sqlite3_stmt *st, int at, struct buf *out)
+{
+    if (sqlite3_column_type(st, at) == SQLITE_NULL)
+        return false;
+    read_column(st, at, out);
+    return true;
+}
+
+/* One more at the end of a list that grows. */
+static struct buf *add(struct buf **list, size_t *count)
+{
+    if ((*count & (*count - 1)) == 0)
+        *list = xrealloc(*list, (*count ? *count * 2 : 1) * sizeof(**list));
+    struct buf *b = &(*list)[(*count)++];
+    *b = (struct buf){0};
+    return b;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static void fail(struct sqlite_store *s, struct store_op *op, int rc)
 {
     bool corrupt = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_MISMATCH;
     store_fail(op, corrupt ? STORE_CORRUPT : STORE_UNAVAILABLE, sqlite3_errmsg(s->db));
 }
 
-/* --- operations ------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int load_updates(struct sqlite_store *s, struct store_op *op)
 {
     sqlite3_stmt *st = with_id(s, GET_UPDATES, op);
-    size_t cap = 0;
     int rc;
     sqlite3_bind_int64(st, 2, (sqlite3_int64)op->pos.lo);
     while ((rc = step(s, GET_UPDATES)) == SQLITE_ROW) {
-        if (op->update_count == cap) {
-            cap = cap ? cap * 2 : 16;
-            op->updates = xrealloc(op->updates, cap * sizeof(*op->updates));
-        }
-        struct buf *u = &op->updates[op->update_count++];
-        *u = (struct buf){0};
-        read_column(st, 1, u);
+        read_column(st, 1, add(&op->updates, &op->update_count));
         op->pos.lo = (uint64_t)sqlite3_column_int64(st, 0);
         op->has_state = true;
     }
     return rc;
 }
 
-static int load(struct sqlite_store *s, struct store_op *op)
+static int load_state(struct sqlite_store *s, struct store_op *op)
 {
     sqlite3_stmt *st = with_id(s, GET_SNAPSHOT, op);
     int rc = step(s, GET_SNAPSHOT);
+    op->pos = op->base = (struct store_pos){0};
     if (rc == SQLITE_ROW) {
         read_column(st, 0, &op->snapshot);
-        op->pos.lo = (uint64_t)sqlite3_column_int64(st, 1);
+        op->pos.lo = op->base.lo = (uint64_t)sqlite3_column_int64(st, 1);
         op->has_state = true;
         finish(s, GET_SNAPSHOT);
         rc = SQLITE_DONE;
     }
-    if (rc == SQLITE_DONE)
-        rc = load_updates(s, op);
+    return rc == SQLITE_DONE ? load_updates(s, op) : rc;
+}
+
+static int touch(struct sqlite_store *s, struct store_op *op)
+{
+    sqlite3_bind_int64(with_id(s, TOUCH, op), 2, now_ms());
+    return step(s, TOUCH);
+}
+
+static int load(struct sqlite_store *s, struct store_op *op)
+{
+    int rc = load_state(s, op);
     if (rc != SQLITE_DONE)
         return rc;
-    st = with_id(s, GET_FIELDS, op);
+    sqlite3_stmt *st = with_id(s, GET_FIELDS, op);
     rc = step(s, GET_FIELDS);
     if (rc == SQLITE_ROW) {
-        op->has_text = sqlite3_column_type(st, 0) != SQLITE_NULL;
-        op->has_language = sqlite3_column_type(st, 1) != SQLITE_NULL;
-        read_column(st, 0, &op->text);
-        read_column(st, 1, &op->language);
+        op->has_text = read_field(st, 0, &op->text);
+        op->has_language = read_field(st, 1, &op->language);
+        op->has_emails = read_field(st, 2, &op->emails);
         finish(s, GET_FIELDS);
         rc = SQLITE_DONE;
     }
+    return rc == SQLITE_DONE && op->touch ? touch(s, op) : rc;
+}
+
+/* Whether the log still has `pos`, or the snapshot has it. */
+static int has_pos(struct sqlite_store *s, const struct store_op *op, struct store_pos pos,
+                   int64_t upto, bool *out)
+{
+    int64_t there = 0;
+    *out = pos.hi == 0 && pos.lo <= (uint64_t)upto;
+    if (*out || pos.hi)
+        return SQLITE_ROW;
+    sqlite3_bind_int64(with_id(s, HAS_UPDATE, op), 2, (sqlite3_int64)pos.lo);
+    int rc = step_number(s, HAS_UPDATE, &there);
+    *out = there;
     return rc;
 }
 
-static int append(struct sqlite_store *s, struct store_op *op)
+static int resume(struct sqlite_store *s, struct store_op *op)
+{
+    int64_t upto = 0;
+    bool has_last = false, has_acked = false;
+    with_id(s, GET_UPTO, op);
+    int rc = step_number(s, GET_UPTO, &upto);
+    bool has_snapshot = rc == SQLITE_ROW;
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE)
+        rc = has_pos(s, op, op->pos, upto, &has_last);
+    if (rc == SQLITE_ROW)
+        rc = has_pos(s, op, op->acked, upto, &has_acked);
+    if (rc != SQLITE_ROW)
+        return rc;
+    op->whole = !has_last || !has_acked || op->pos.lo < (uint64_t)upto;
+    if (op->whole)
+        return load_state(s, op);
+    op->has_state = has_snapshot || op->pos.lo;
+    return load_updates(s, op);
+}
+
+static int list(struct sqlite_store *s, struct store_op *op)
+{
+    sqlite3_stmt *st = s->statements[LIST_IDS];
+    struct buf last = {0};
+    int rc;
+    bind_text(st, 1, &op->cursor);
+    while ((rc = step(s, LIST_IDS)) == SQLITE_ROW) {
+        buf_clear(&last);
+        read_column(st, 0, &last);
+        /* What no name can be is passed over; so is the empty one. */
+        if (!memchr(last.data, '\0', last.len))
+            buf_append(add(&op->names, &op->name_count), last.data, last.len);
+    }
+    if (rc == SQLITE_DONE) {
+        buf_release(&op->cursor);
+        op->cursor = last;
+        return rc;
+    }
+    buf_release(&last);
+    return rc;
+}
+
+static int ping(struct sqlite_store *s)
+{
+    int64_t one;
+    int rc = step_number(s, PING, &one);
+    return rc == SQLITE_ROW ? SQLITE_DONE : rc;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static int add_update(struct sqlite_store *s, const struct store_op *op, const struct buf *data,
+                      struct store_pos *pos)
 {
     sqlite3_stmt *st = with_id(s, ADD_UPDATE, op);
-    bind_blob(st, 2, &op->data);
+    bind_blob(st, 2, data);
     int rc = step(s, ADD_UPDATE);
     if (rc == SQLITE_DONE)
-        op->pos = (struct store_pos){0, (uint64_t)sqlite3_last_insert_rowid(s->db)};
+        *pos = (struct store_pos){0, (uint64_t)sqlite3_last_insert_rowid(s->db)};
     return rc;
 }
 
 static int seed(struct sqlite_store *s, struct store_op *op)
 {
-    sqlite3_stmt *st = with_id(s, HAS_STATE, op);
-    int rc = step(s, HAS_STATE);
+    int64_t exists;
+    with_id(s, HAS_STATE, op);
+    int rc = step_number(s, HAS_STATE, &exists);
     if (rc != SQLITE_ROW)
         return rc;
-    bool exists = sqlite3_column_int(st, 0);
-    finish(s, HAS_STATE);
     if (!exists)
-        return append(s, op);
+        return add_update(s, op, &op->data, &op->pos);
     op->result = STORE_EXISTS;
     return SQLITE_DONE;
 }
 
-static int put_snapshot(struct sqlite_store *s, struct store_op *op)
+static int put_snapshot(struct sqlite_store *s, const struct store_op *op, const struct buf *state,
+                        struct store_pos pos)
 {
     sqlite3_stmt *st = with_id(s, PUT_SNAPSHOT, op);
-    bind_blob(st, 2, &op->data);
-    sqlite3_bind_int64(st, 3, (sqlite3_int64)op->pos.lo);
+    bind_blob(st, 2, state);
+    sqlite3_bind_int64(st, 3, (sqlite3_int64)pos.lo);
     int rc = step(s, PUT_SNAPSHOT);
-    if (rc != SQLITE_DONE)
-        return rc;
-    with_id(s, CUT_UPDATES, op);
-    return step(s, CUT_UPDATES);
+    return rc == SQLITE_DONE ? step_id(s, CUT_UPDATES, op) : rc;
 }
 
-static int put_fields(struct sqlite_store *s, struct store_op *op)
+static int put_fields(struct sqlite_store *s, enum sqlite_statement how, struct store_op *op)
 {
-    sqlite3_stmt *st = with_id(s, PUT_FIELDS, op);
+    sqlite3_stmt *st = with_id(s, how, op);
     if (op->has_text)
         bind_text(st, 2, &op->text);
     if (op->has_language)
         bind_text(st, 3, &op->language);
-    return step(s, PUT_FIELDS);
+    if (how == ADD_FIELDS && op->has_emails)
+        bind_text(st, 4, &op->emails);
+    return step(s, how);
 }
 
-static int ping(struct sqlite_store *s)
+/* A snapshot needs a position behind it that no log ever had: whoever resumes from before must see
+ * that there is a newer one. */
+static int import_snapshot(struct sqlite_store *s, struct store_op *op)
 {
-    int rc = step(s, PING);
-    finish(s, PING);
-    return rc == SQLITE_ROW ? SQLITE_DONE : rc;
+    static const struct buf nothing = {0};
+    struct store_pos pos;
+    int rc = add_update(s, op, &nothing, &pos);
+    if (rc != SQLITE_DONE)
+        return rc;
+    sqlite3_bind_int64(s->statements[DROP_UPDATE], 1, (sqlite3_int64)pos.lo);
+    rc = step(s, DROP_UPDATE);
+    return rc == SQLITE_DONE ? put_snapshot(s, op, &op->snapshot, pos) : rc;
 }
+
+static int import(struct sqlite_store *s, struct store_op *op)
+{
+    int64_t exists;
+    struct store_pos pos;
+    with_id(s, HAS_ANYTHING, op);
+    int rc = step_number(s, HAS_ANYTHING, &exists);
+    if (rc != SQLITE_ROW)
+        return rc;
+    if (exists) {
+        op->result = STORE_EXISTS;
+        return SQLITE_DONE;
+    }
+    rc = SQLITE_DONE;
+    if (op->snapshot.len)
+        rc = import_snapshot(s, op);
+    for (size_t i = 0; i < op->update_count && rc == SQLITE_DONE; i++)
+        rc = add_update(s, op, &op->updates[i], &pos);
+    if (rc == SQLITE_DONE && (op->has_text || op->has_language || op->has_emails))
+        rc = put_fields(s, ADD_FIELDS, op);
+    return rc == SQLITE_DONE ? touch(s, op) : rc;
+}
+
+/* --- what nobody opens ------------------------------------------------------------------------ */
+
+static int delete_all(struct sqlite_store *s, const struct store_op *op)
+{
+    static const enum sqlite_statement tables[] = {DELETE_FIELDS, DELETE_UPDATES, DELETE_SNAPSHOT,
+                                                   DELETE_OPENED};
+    int rc = SQLITE_DONE;
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && rc == SQLITE_DONE; i++)
+        rc = step_id(s, tables[i], op);
+    return rc;
+}
+
+static int expire(struct sqlite_store *s, struct store_op *op)
+{
+    int64_t at = 0, now = now_ms();
+    with_id(s, GET_OPENED, op);
+    int rc = step_number(s, GET_OPENED, &at);
+    if (rc == SQLITE_DONE) {
+        rc = touch(s, op);
+        if (rc == SQLITE_DONE && sqlite3_changes(s->db))
+            op->result = STORE_EXISTS;
+        return rc;
+    }
+    if (rc != SQLITE_ROW)
+        return rc;
+    if (at > now || (uint64_t)(now - at) < op->age_ms) {
+        op->result = STORE_EXISTS;
+        return SQLITE_DONE;
+    }
+    return delete_all(s, op);
+}
+
+/* --- a group ---------------------------------------------------------------------------------- */
 
 static int run_one(struct sqlite_store *s, struct store_op *op)
 {
     switch (op->kind) {
     case STORE_LOAD:
         return load(s, op);
+    case STORE_RESUME:
+        return resume(s, op);
     case STORE_APPEND:
-        return append(s, op);
+        return add_update(s, op, &op->data, &op->pos);
     case STORE_SEED:
         return seed(s, op);
     case STORE_SNAPSHOT:
-        return put_snapshot(s, op);
+        return put_snapshot(s, op, &op->data, op->pos);
     case STORE_FIELDS:
-        return put_fields(s, op);
+        return put_fields(s, PUT_FIELDS, op);
+    case STORE_TELL:
+        return SQLITE_DONE;
     case STORE_PING:
         return ping(s);
+    case STORE_LIST:
+        return list(s, op);
+    case STORE_IMPORT:
+        return import(s, op);
+    case STORE_EXPIRE:
+        return expire(s, op);
+    case STORE_TOUCH:
+        return touch(s, op);
     }
     return SQLITE_MISUSE;
+}
+
+static bool writes(const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_LOAD:
+        return op->touch;
+    case STORE_RESUME:
+    case STORE_TELL:
+    case STORE_PING:
+    case STORE_LIST:
+        return false;
+    default:
+        return true;
+    }
 }
 
 /* A write that fails alone is undone alone, so the others can be committed. */
 static void run_guarded(struct sqlite_store *s, struct store_op *op)
 {
+    if (s->read_only && writes(op)) {
+        store_fail(op, STORE_UNAVAILABLE, "the file was opened for reading only");
+        return;
+    }
     op->result = STORE_OK;
     int rc = step(s, SAVEPOINT);
     if (rc == SQLITE_DONE)
@@ -274,15 +451,20 @@ static void run_guarded(struct sqlite_store *s, struct store_op *op)
     step(s, RELEASE);
 }
 
-static bool writes(const struct store_op *op)
+/* Whoever only reads need not wait for another program that writes. A ping asks for both. */
+static enum sqlite_statement beginning(const struct sqlite_store *s, struct store_op **ops,
+                                       size_t n)
 {
-    return op->kind != STORE_LOAD && op->kind != STORE_PING;
+    for (size_t i = 0; i < n && !s->read_only; i++)
+        if (writes(ops[i]) || ops[i]->kind == STORE_PING)
+            return BEGIN;
+    return BEGIN_READING;
 }
 
-static void run_group(struct store *base, struct store_op **ops, size_t n)
+void sqlite_run_group(struct store *base, struct store_op **ops, size_t n)
 {
     struct sqlite_store *s = (struct sqlite_store *)base;
-    int rc = step(s, BEGIN);
+    int rc = step(s, beginning(s, ops, n));
     if (rc != SQLITE_DONE) {
         for (size_t i = 0; i < n; i++)
             fail(s, ops[i], rc);
@@ -305,117 +487,4 @@ static void run_group(struct store *base, struct store_op **ops, size_t n)
     }
     if (!sqlite3_get_autocommit(s->db))
         step(s, ROLLBACK);
-}
-
-/* --- opening ---------------------------------------------------------------------------------- */
-
-static void close_store(struct store *base)
-{
-    struct sqlite_store *s = (struct sqlite_store *)base;
-    for (int i = 0; i < STATEMENTS; i++)
-        sqlite3_finalize(s->statements[i]);
-    sqlite3_close(s->db);
-    if (s->lock >= 0)
-        close(s->lock);
-    free(s);
-}
-
-static const struct store_impl impl = {"sqlite", run_group, close_store};
-
-static int take_lock(struct sqlite_store *s, const char *path, char *err, size_t err_len)
-{
-    struct buf name = {0};
-    buf_printf(&name, "%s.lock", path);
-    s->lock = open(buf_str(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (s->lock < 0)
-        snprintf(err, err_len, "%s: %s", buf_str(&name), strerror(errno));
-    else if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
-        snprintf(err, err_len, "%s is in use by another bytecrowds", path);
-    else
-        *err = '\0';
-    buf_release(&name);
-    return *err ? -1 : 0;
-}
-
-static int execute(struct sqlite_store *s, const char *text, char *err, size_t err_len)
-{
-    char *message = NULL;
-    int rc = sqlite3_exec(s->db, text, NULL, NULL, &message);
-    if (rc != SQLITE_OK)
-        snprintf(err, err_len, "%s", message ? message : sqlite3_errstr(rc));
-    sqlite3_free(message);
-    return rc == SQLITE_OK ? 0 : -1;
-}
-
-static int schema_version(struct sqlite_store *s)
-{
-    sqlite3_stmt *st;
-    int version = -1;
-    if (sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK &&
-        sqlite3_step(st) == SQLITE_ROW)
-        version = sqlite3_column_int(st, 0);
-    sqlite3_finalize(st);
-    return version;
-}
-
-static int prepare_schema(struct sqlite_store *s, char *err, size_t err_len)
-{
-    int version = schema_version(s);
-    if (version < 0) {
-        snprintf(err, err_len, "%s", sqlite3_errmsg(s->db));
-        return -1;
-    }
-    if (version > SCHEMA_VERSION) {
-        snprintf(err, err_len, "was written by a newer bytecrowds (schema %d, this one knows %d)",
-                 version, SCHEMA_VERSION);
-        return -1;
-    }
-    return version == 0 ? execute(s, schema, err, err_len) : 0;
-}
-
-static int prepare_all(struct sqlite_store *s, char *err, size_t err_len)
-{
-    for (int i = 0; i < STATEMENTS; i++) {
-        if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i],
-                               NULL) != SQLITE_OK) {
-            snprintf(err, err_len, "%s", sqlite3_errmsg(s->db));
-            return -1;
-        }
-    }
-    return 0;
-}
-
-struct store *sqlite_open(const char *path, const struct store_opts *opts, char *err,
-                          size_t err_len)
-{
-    char reason[256] = "";
-    if (!*path) {
-        snprintf(err, err_len, "sqlite: needs a file name");
-        return NULL;
-    }
-    struct sqlite_store *s = xcalloc(1, sizeof(*s));
-    s->base.impl = &impl;
-    s->lock = -1;
-    if (strcmp(path, ":memory:") != 0 && take_lock(s, path, err, err_len) < 0)
-        goto fail; /* what is in memory is nobody else's */
-    if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
-        SQLITE_OK) {
-        snprintf(err, err_len, "%s: %s", path, sqlite3_errmsg(s->db));
-        goto fail;
-    }
-    sqlite3_busy_timeout(s->db, (int)opts->timeout_ms);
-    sqlite3_extended_result_codes(s->db, 0);
-    if (execute(s,
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                "PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;",
-                reason, sizeof(reason)) < 0 ||
-        prepare_schema(s, reason, sizeof(reason)) < 0 ||
-        prepare_all(s, reason, sizeof(reason)) < 0) {
-        snprintf(err, err_len, "%s: %s", path, reason);
-        goto fail;
-    }
-    return &s->base;
-fail:
-    close_store(&s->base);
-    return NULL;
 }

@@ -98,6 +98,7 @@ struct store_op {
     struct store_pos base;  /* out: LOAD, RESUME whole: the snapshot's */
     uint64_t batch; /* APPEND: grows with each new one of this room; 0: may be appended twice */
     uint32_t interval_ms, wait_ms; /* FIELDS */
+    uint64_t hash;                 /* FIELDS: of what is written, for other servers (FEED_FIELDS) */
     uint64_t age_ms;               /* EXPIRE */
     enum store_result result;
     char error[160];     /* for people, if result < 0 */
@@ -144,6 +145,8 @@ struct store *store_open(const char *url, const struct store_opts *opts, char *e
  * why. */
 void store_run(struct store *s, struct store_op **ops, size_t n);
 const char *store_name(const struct store *s); /* "sqlite" or "redis" */
+/* This server's name among those that share the store: random, new with each store_open(). */
+uint64_t store_node(const struct store *s);
 /* The largest update or snapshot that can be written; SIZE_MAX if the store sets no limit. */
 size_t store_max_value(const struct store *s);
 void store_close(struct store *s);

@@ -4,20 +4,25 @@
 
 #include "store/store.h"
 
+struct redis_target;
+
 struct store_impl {
     const char *name;
     void (*run)(struct store *s, struct store_op **ops, size_t n);
     void (*close)(struct store *s);
+    /* Where the feed listens; NULL: no other server uses this store. */
+    const struct redis_target *(*target)(const struct store *s);
 };
 
 /* Embedded first in each store's own struct. */
 struct store {
     const struct store_impl *impl;
+    uint64_t node;    /* set by store_open() */
+    size_t max_value; /* 0: no limit */
 };
 
 struct store *sqlite_open(const char *path, const struct store_opts *opts, char *err,
                           size_t err_len);
-/* `url` without its check; "redis:" or "redis+unix:" in front. */
 struct store *redis_open(const char *url, const struct store_opts *opts, char *err, size_t err_len);
 
 void store_fail(struct store_op *op, enum store_result result, const char *error);

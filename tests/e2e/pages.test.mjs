@@ -209,7 +209,7 @@ test('raw: the text as it is, always fresh', async () => {
   client.close()
 })
 
-test('raw: 503 when the store is away, never an empty text; the page and healthz stay', async () => {
+test('raw: 503 when the store is away, never an empty text; the page stays', async () => {
   const store = await redis()
   const first = await startServer({ store: store.url, args: ['--store-timeout', '300'] })
   const client = new Client()
@@ -226,7 +226,7 @@ test('raw: 503 when the store is away, never an empty text; the page and healthz
   assert.match(headers['retry-after'], /^\d+$/)
   assert.match(body.toString(), /cannot be read/)
   assert.equal((await request('/kept', {}, 'GET', other.port)).status, 200)
-  assert.equal((await request('/healthz', {}, 'GET', other.port)).status, 200)
+  assert.equal((await request('/livez', {}, 'GET', other.port)).status, 200)
   const again = await redis({ port: store.port, dir: store.dir })
   await until(async () => (await request('/kept/raw', {}, 'GET', other.port)).body.toString() === 'kept', 'the text again')
   await other.stop()
@@ -235,7 +235,9 @@ test('raw: 503 when the store is away, never an empty text; the page and healthz
 
 test('healthz: ok while serving, and nobody else is let in while it stops', async () => {
   const { status, headers, body } = await request('/healthz')
-  assert.deepEqual([status, body.toString(), headers['cache-control']], [200, 'ok\n', 'no-store'])
+  assert.deepEqual([status, headers['content-type'], headers['cache-control']], [200, 'application/json', 'no-store'])
+  assert.deepEqual(JSON.parse(body), { status: 'ok', store: { kind: 'sqlite', status: 'ok' } })
+  assert.deepEqual([(await request('/livez')).status, (await request('/livez')).body.toString()], [200, 'ok\n'])
   const store = await redis()
   const other = await startServer({ store: store.url, args: ['--store-timeout', '300', '--shutdown-timeout', '1500'] })
   const client = new Client()

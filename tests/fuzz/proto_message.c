@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             continue;
         now += 100;
         bool changed = awareness_changed(a);
-        if (awareness_apply(a, &owners[m.len & 1], m.data, m.len, now) && !changed &&
+        if (awareness_apply(a, &owners[m.len & 1], m.data, m.len, now, NULL) && !changed &&
             awareness_changed(a))
             abort();
         if (owners[0].count > 3 || owners[1].count > 3)

@@ -16,7 +16,7 @@ static int say_at(struct awareness *a, struct awareness_owner *o, uint64_t clien
     struct buf b = {0};
     proto_varuint(&b, 1);
     entry(&b, client, clock, json);
-    int result = awareness_apply(a, o, b.data, b.len, now);
+    int result = awareness_apply(a, o, b.data, b.len, now, NULL);
     buf_release(&b);
     return result;
 }
@@ -141,16 +141,16 @@ TEST(awareness_bad_payload_changes_nothing)
     proto_varuint(&b, 2);
     entry(&b, 1, 1, "{}");
     entry(&b, 2, 1, "{broken");
-    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 0), AWARENESS_MALFORMED);
+    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 0, NULL), AWARENESS_MALFORMED);
     CHECK_EQ(awareness_count(a), 0);
-    CHECK_EQ(awareness_apply(a, &o, "\xff\xff\xff\xff\x0f", 5, 0), AWARENESS_MALFORMED);
+    CHECK_EQ(awareness_apply(a, &o, "\xff\xff\xff\xff\x0f", 5, 0, NULL), AWARENESS_MALFORMED);
     buf_clear(&b);
     proto_varuint(&b, 1);
     entry(&b, 1, 1, "{}");
     for (size_t i = 0; i < b.len; i++)
-        CHECK_EQ(awareness_apply(a, &o, b.data, i, 0), AWARENESS_MALFORMED);
+        CHECK_EQ(awareness_apply(a, &o, b.data, i, 0, NULL), AWARENESS_MALFORMED);
     buf_putc(&b, 0);
-    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 0), AWARENESS_MALFORMED);
+    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 0, NULL), AWARENESS_MALFORMED);
     CHECK_EQ(say(a, &o, 1, (UINT64_C(1) << 53) - 1, "{}"), AWARENESS_MALFORMED);
     CHECK_EQ(o.count, 0);
     buf_release(&b);
@@ -236,5 +236,107 @@ TEST(awareness_flood_of_news_is_a_limit)
     CHECK_EQ(say_at(a, &o, 1, clock, "{}", 1034), AWARENESS_OK);
     CHECK_EQ(say_at(a, &o, 1, clock + 1, "{}", 1034), AWARENESS_LIMIT);
     CHECK_EQ(say_at(a, &o, 1, clock + 1, "{}", 1100), AWARENESS_OK);
+    awareness_free(a);
+}
+
+/* --- between servers -------------------------------------------------------------------------- */
+
+TEST(awareness_tells_other_servers_only_what_happened_here)
+{
+    struct awareness *a = awareness_new(&(struct awareness_limits){.other_servers = true});
+    struct awareness_owner here = {0}, there = {.remote = true};
+    struct buf b = {0};
+    CHECK_EQ(say(a, &here, 1, 1, "{\"n\":1}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &there, 2, 1, "{\"n\":2}"), AWARENESS_OK);
+    CHECK_EQ(awareness_take_local(a, &b), 1);
+    expect_one(&b, 1, 1, "{\"n\":1}");
+    CHECK_EQ(awareness_take_local(a, &b), 0);
+    CHECK_EQ(awareness_all_local(a, &b), 1);
+    expect_one(&b, 1, 1, "{\"n\":1}");
+    CHECK_EQ(awareness_take(a, &b), 2); /* people here are told of both */
+    buf_release(&b);
+    awareness_drop(a, &here, 2000);
+    CHECK_EQ(awareness_take_local(a, &b), 1);
+    expect_one(&b, 1, 2, "null");
+    awareness_free(a);
+}
+
+TEST(awareness_without_other_servers_forgets_who_is_gone)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {0};
+    struct buf b = {0};
+    CHECK_EQ(say(a, &o, 1, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(awareness_take_local(a, &b), 0);
+    awareness_free(a);
+}
+
+/* What another server told is newer than what was to be told to it. */
+TEST(awareness_does_not_tell_what_another_server_has_overtaken)
+{
+    struct awareness *a = awareness_new(&(struct awareness_limits){.other_servers = true});
+    struct awareness_owner here = {0}, there = {.remote = true};
+    struct buf b = {0};
+    CHECK_EQ(say(a, &here, 1, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &there, 1, 5, "{\"moved\":true}"), AWARENESS_OK);
+    CHECK_EQ(awareness_take_local(a, &b), 0);
+    awareness_free(a);
+}
+
+/* A server that is taken for dead and was only away: its people go with the clock that they have, so
+ * that the next that is heard of them is news. */
+TEST(awareness_people_of_a_silent_server_come_back_with_their_next_move)
+{
+    struct awareness *a = awareness_new(&(struct awareness_limits){.other_servers = true});
+    struct awareness_owner there = {.remote = true};
+    struct buf b = {0};
+    CHECK_EQ(say(a, &there, 2, 4, "{}"), AWARENESS_OK);
+    CHECK_EQ(awareness_take(a, &b), 1);
+    buf_release(&b);
+    awareness_drop(a, &there, 2000);
+    CHECK_EQ(awareness_take(a, &b), 1);
+    expect_one(&b, 2, 4, "null");
+    CHECK_EQ(awareness_take_local(a, &b), 0);
+    CHECK_EQ(say_at(a, &there, 2, 5, "{}", 3000), AWARENESS_OK);
+    CHECK_EQ(awareness_take(a, &b), 1);
+    expect_one(&b, 2, 5, "{}");
+    awareness_free(a);
+}
+
+TEST(awareness_answers_who_is_announced_but_held_to_be_gone)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner first = {0}, again = {0}, there = {.remote = true}, other = {0};
+    struct buf b = {0}, truth = {0};
+    CHECK_EQ(say(a, &first, 7, 3, "{}"), AWARENESS_OK);
+    awareness_drop(a, &first, 2000);
+    proto_varuint(&b, 1);
+    entry(&b, 7, 3, "{}");
+    /* The client itself, on a new connection. */
+    CHECK_EQ(awareness_apply(a, &again, b.data, b.len, 3000, &truth), AWARENESS_OK);
+    expect_one(&truth, 7, 4, "null");
+    /* Another server that has it. */
+    CHECK_EQ(awareness_apply(a, &there, b.data, b.len, 3000, &truth), AWARENESS_OK);
+    expect_one(&truth, 7, 4, "null");
+    /* Somebody who only passes on what they have heard. */
+    CHECK_EQ(say_at(a, &other, 8, 1, "{}", 3000), AWARENESS_OK);
+    CHECK_EQ(awareness_apply(a, &other, b.data, b.len, 3000, &truth), AWARENESS_OK);
+    CHECK_EQ(truth.len, 0);
+    buf_release(&b);
+    /* What a client does that hears it is gone (y-protocols): a higher clock. */
+    CHECK_EQ(say_at(a, &again, 7, 5, "{}", 3000), AWARENESS_OK);
+    CHECK_EQ(awareness_count(a), 2);
+    awareness_free(a);
+}
+
+TEST(awareness_limits_are_not_for_servers)
+{
+    struct awareness_limits limits = {
+        .clients = 4, .clients_per_owner = 2, .bytes_per_second = 100};
+    struct awareness *a = awareness_new(&limits);
+    struct awareness_owner there = {.remote = true};
+    for (uint64_t i = 1; i <= 100; i++)
+        CHECK_EQ(say(a, &there, i, 1, "{\"name\":\"somebody\"}"), AWARENESS_OK);
+    CHECK_EQ(awareness_count(a), 100);
     awareness_free(a);
 }

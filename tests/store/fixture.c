@@ -35,6 +35,11 @@ struct store *store_again(struct store *s)
     return redis ? store_must_open(redis_shared()->url, 5000) : open_last();
 }
 
+struct store *store_again_beside(struct store *s)
+{
+    return store_must_open(redis_shared()->url, 5000);
+}
+
 enum store_result put(struct store *s, enum store_kind kind, const char *id, const void *data,
                       size_t len, struct store_pos *pos)
 {

@@ -10,6 +10,8 @@
 struct store *store_new(const char *which);
 /* Another handle of that redis store, or the sqlite file closed and opened again. */
 struct store *store_again(struct store *s);
+/* One more handle of the shared redis-server: another server's. */
+struct store *store_again_beside(struct store *s);
 struct store *store_must_open(const char *url, uint32_t timeout_ms);
 
 /* One operation as one group. What it returned. */

@@ -27,7 +27,8 @@ TEST(redis_the_hash_is_the_originals)
     CHECK_EQ(put_fields(s, "o", "new", NULL), STORE_OK);
     CHECK_STR(redis_cli(r, "hmget bytecrowd:o text language authorizedEmails more"),
               "new\npython\n[\"a@b\"]\n1");
-    CHECK_STR(redis_cli(r, "--raw keys '*' | sort"), "bytecrowd:o\n{bytecrowd:o}:updates");
+    CHECK_STR(redis_cli(r, "--raw keys '*' | sort"),
+              "bytecrowd:o\n{bytecrowd:o}:meta\n{bytecrowd:o}:updates");
     store_close(s);
 }
 
@@ -123,6 +124,17 @@ TEST(redis_unix_socket)
     redis_kill(&r);
 }
 
+/* After a failure the connection is not tried again at once. */
+static void append_soon(struct store *s, const char *id, const char *data)
+{
+    enum store_result result = STORE_UNAVAILABLE;
+    for (int i = 0; i < 200 && result == STORE_UNAVAILABLE; i++) {
+        usleep(20000);
+        result = append(s, id, data, NULL);
+    }
+    CHECK_EQ(result, STORE_OK);
+}
+
 TEST(redis_gone_is_unavailable_and_back_is_found_by_itself)
 {
     static struct redis_server r;
@@ -138,7 +150,7 @@ TEST(redis_gone_is_unavailable_and_back_is_found_by_itself)
     CHECK(strstr(op.error, "refused"));
     store_op_release(&op);
     redis_start(&r, port, dir, NULL);
-    CHECK_EQ(append(s, "g", "two", NULL), STORE_OK);
+    append_soon(s, "g", "two");
     expect(s, "g", "", "one|two");
     /* A connection that died unnoticed between two operations costs nothing: the next one is sent
      * once more on a new connection. */
@@ -161,7 +173,7 @@ TEST(redis_a_server_that_hangs_is_given_up_in_time)
     double took = now() - start;
     CHECK(took > 0.25 && took < 2);
     kill(r.pid, SIGCONT);
-    CHECK_EQ(append(s, "h", "three", NULL), STORE_OK);
+    append_soon(s, "h", "three");
     /* "two" may have arrived: it was not acknowledged, and an update twice is harmless. */
     struct store_op op;
     CHECK_EQ(load(s, "h", &op), STORE_OK);
@@ -214,42 +226,142 @@ TEST(redis_one_bad_operation_of_a_group_fails_alone)
     store_close(s);
 }
 
-/* Two servers on one database: a state may only replace the log and the snapshot that it was made
- * of. */
-TEST(redis_a_snapshot_that_lacks_another_servers_updates_is_refused)
+/* --- several servers -------------------------------------------------------------------------- */
+
+/* A state may only replace a log that has the entry which it goes up to. */
+TEST(redis_a_snapshot_up_to_what_the_log_has_lost_is_refused)
 {
     struct store *s = store_new("redis");
-    struct store_pos last;
+    struct store_pos first, last, never;
+    CHECK_EQ(append(s, "two", "one", &first), STORE_OK);
+    CHECK_EQ(append(s, "two", "two", &last), STORE_OK);
+    never = (struct store_pos){first.hi, first.lo + 100};
+    CHECK_EQ(put(s, STORE_SNAPSHOT, "two", "state", 5, &never), STORE_EXISTS);
+    expect(s, "two", "", "one|two");
+    CHECK_EQ(put(s, STORE_SNAPSHOT, "two", "state 1", 7, &first), STORE_OK);
+    expect(s, "two", "state 1", "two");
+    CHECK_EQ(put(s, STORE_SNAPSHOT, "two", "again", 5, &first), STORE_OK); /* stays */
+    expect(s, "two", "state 1", "two");
+    CHECK_EQ(put(s, STORE_SNAPSHOT, "two", "state 2", 7, &last), STORE_OK);
+    CHECK_EQ(put(s, STORE_SNAPSHOT, "two", "older", 5, &first), STORE_OK);
+    expect(s, "two", "state 2", "");
+    store_close(s);
+}
+
+static enum store_result append_batch(struct store *s, const char *id, uint64_t batch,
+                                      const char *data, struct store_pos *pos)
+{
+    struct store_op op = {.kind = STORE_APPEND, .id = id, .batch = batch}, *ops = &op;
+    buf_puts(&op.data, data);
+    store_run(s, &ops, 1);
+    *pos = op.pos;
+    store_op_release(&op);
+    return op.result;
+}
+
+TEST(redis_a_batch_is_appended_once_however_often_it_is_tried)
+{
+    struct store *a = store_new("redis"), *b = store_again_beside(a);
+    struct store_pos p, again, other;
+    CHECK_EQ(append_batch(a, "once", 1, "one", &p), STORE_OK);
+    CHECK_EQ(append_batch(b, "once", 1, "another server's", &other), STORE_OK);
+    CHECK_EQ(append_batch(a, "once", 1, "one", &again), STORE_OK);
+    CHECK_EQ(store_pos_cmp(p, again), 0);
+    expect(a, "once", "", "one|another server's");
+    /* The snapshot that has it cuts it off, and it is still known. */
+    CHECK_EQ(put(b, STORE_SNAPSHOT, "once", "state", 5, &other), STORE_OK);
+    CHECK_EQ(append_batch(a, "once", 1, "one", &again), STORE_OK);
+    CHECK_EQ(store_pos_cmp(p, again), 0);
+    CHECK_EQ(append_batch(a, "once", 2, "two", &again), STORE_OK);
+    expect(a, "once", "state", "two");
+    store_close(a);
+    store_close(b);
+}
+
+static enum store_result fields_at(struct store *s, const char *text, struct store_pos pos,
+                                   uint32_t interval_ms, uint32_t *wait_ms)
+{
+    struct store_op op = {.kind = STORE_FIELDS,
+                          .id = "f",
+                          .has_text = true,
+                          .pos = pos,
+                          .interval_ms = interval_ms},
+                    *ops = &op;
+    buf_puts(&op.text, text);
+    store_run(s, &ops, 1);
+    *wait_ms = op.wait_ms;
+    store_op_release(&op);
+    return op.result;
+}
+
+TEST(redis_fields_are_written_once_an_interval_and_never_by_who_is_behind)
+{
+    struct store *a = store_new("redis"), *b = store_again_beside(a);
+    struct store_pos none = {0}, first = {5, 0}, second = {5, 1};
+    uint32_t wait;
+    CHECK_EQ(fields_at(a, "first", first, 60000, &wait), STORE_OK);
+    CHECK_EQ(fields_at(b, "too soon", second, 60000, &wait), STORE_EXISTS);
+    CHECK(wait > 50000 && wait <= 60000);
+    CHECK_EQ(fields_at(b, "second", second, 0, &wait), STORE_OK);
+    CHECK_EQ(fields_at(a, "behind", first, 0, &wait), STORE_EXISTS);
+    CHECK_EQ(wait, 0);
+    CHECK_EQ(fields_at(a, "far behind", none, 0, &wait), STORE_EXISTS);
+    CHECK_STR(redis_cli(redis_shared(), "HGET bytecrowd:f text"), "second");
+    store_close(a);
+    store_close(b);
+}
+
+static enum store_result resume(struct store *s, struct store_op *op, struct store_pos pos,
+                                struct store_pos acked)
+{
+    struct store_op *ops = op;
+    *op = (struct store_op){.kind = STORE_RESUME, .id = "r", .pos = pos, .acked = acked};
+    store_run(s, &ops, 1);
+    return op->result;
+}
+
+/* What a failover to a replica that lagged behind does: the end of the log is gone. */
+TEST(redis_resuming_sees_that_the_end_of_the_log_is_lost)
+{
+    struct store *s = store_new("redis");
     struct store_op op;
-    CHECK_EQ(append(s, "two", "theirs", NULL), STORE_OK);
-    CHECK_EQ(append(s, "two", "ours", &last), STORE_OK);
-    CHECK_EQ(append(s, "two", "later", NULL), STORE_OK);
-    struct store_op snap = {.kind = STORE_SNAPSHOT, .id = "two", .pos = last, .known = 1};
-    struct store_op *ops[] = {&snap};
-    buf_puts(&snap.data, "state");
-    store_run(s, ops, 1);
-    CHECK_EQ(snap.result, STORE_EXISTS);
-    CHECK_EQ(load(s, "two", &op), STORE_OK);
-    CHECK_EQ(op.update_count, 3);
-    CHECK_EQ(op.base.hi, 0);
+    struct store_pos p[3];
+    char command[128];
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(append(s, "r", "x", &p[i]), STORE_OK);
+    CHECK_EQ(resume(s, &op, p[0], p[2]), STORE_OK);
+    CHECK(!op.whole && op.update_count == 2 && store_pos_cmp(op.pos, p[2]) == 0);
     store_op_release(&op);
-    snap.known = 2; /* what comes after `pos` does not count */
-    store_run(s, ops, 1);
-    CHECK_EQ(snap.result, STORE_OK);
-    store_run(s, ops, 1); /* once more does no harm */
-    CHECK_EQ(snap.result, STORE_OK);
-    CHECK_EQ(load(s, "two", &op), STORE_OK);
-    CHECK_EQ(op.update_count, 1);
-    CHECK_EQ(store_pos_cmp(op.base, last), 0);
-    snap.pos = op.pos; /* the right number, behind another snapshot */
+    snprintf(command, sizeof(command), "XDEL {bytecrowd:r}:updates %" PRIu64 "-%" PRIu64, p[2].hi,
+             p[2].lo);
+    redis_cli(redis_shared(), command);
+    CHECK_EQ(resume(s, &op, p[1], p[1]), STORE_OK);
+    CHECK(!op.whole && !op.update_count);
     store_op_release(&op);
-    snap.known = 1;
-    snap.base = (struct store_pos){0, 0};
-    store_run(s, ops, 1);
-    CHECK_EQ(snap.result, STORE_EXISTS);
-    snap.base = last;
-    store_run(s, ops, 1);
-    CHECK_EQ(snap.result, STORE_OK);
-    store_op_release(&snap);
+    CHECK_EQ(resume(s, &op, p[1], p[2]), STORE_OK);
+    CHECK(op.whole && op.update_count == 2);
+    store_op_release(&op);
+    CHECK_EQ(resume(s, &op, p[2], p[1]), STORE_OK);
+    CHECK(op.whole && op.update_count == 2);
+    store_op_release(&op);
+    redis_cli(redis_shared(), "DEL {bytecrowd:r}:updates");
+    CHECK_EQ(resume(s, &op, p[0], p[0]), STORE_OK);
+    CHECK(op.whole && !op.has_state && store_pos_cmp(op.pos, (struct store_pos){0}) == 0);
+    store_op_release(&op);
+    store_close(s);
+}
+
+/* Entries and states in base64, which servers write that come by REST. */
+TEST(redis_reads_base64_as_well)
+{
+    struct store *s = store_new("redis");
+    struct store_op op;
+    redis_cli(redis_shared(), "HSET {bytecrowd:64}:snapshot state64 c3RhdGU= upto 1-1");
+    redis_cli(redis_shared(), "XADD {bytecrowd:64}:updates 2-0 b b25l");
+    redis_cli(redis_shared(), "XADD {bytecrowd:64}:updates 3-0 u two");
+    expect(s, "64", "state", "one|two");
+    redis_cli(redis_shared(), "XADD {bytecrowd:64}:updates 4-0 b '***'");
+    CHECK_EQ(load(s, "64", &op), STORE_CORRUPT);
+    store_op_release(&op);
     store_close(s);
 }

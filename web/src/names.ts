@@ -5,7 +5,7 @@ export const NAME_MAX = 128;
 const NAME = /^[A-Za-z0-9._-]+$/;
 // What the server answers itself at these addresses (src/server/name.c).
 const RESERVED = new Set(
-    (". .. admin about analytics api assets auth error favicon.ico favicon.svg healthz help index.html metrics " +
+    (". .. admin about analytics api assets auth error favicon.ico favicon.svg healthz help index.html livez metrics " +
         "new raw robots.txt sitemap.xml static stats ws editor.html error.html manifest.json manifest.webmanifest").split(" "),
 );
 

@@ -10,12 +10,13 @@ export class Client {
     this.doc = doc
     this.text = doc.getText('bytecrowdText')
     this.sent = this.acked = 0
-    this.synced = false
+    this.synced = this.answered = false
     this.failing = false
     this.closed = null
     this.reported = [] // what was reported saved: [snapshot of own marks]
     doc.on('update', (update, origin) => {
-      if (origin === this || this.socket?.readyState !== 1 || !this.synced) return
+      // Before the server's question is answered there is no need: the answer will have it.
+      if (origin === this || this.socket?.readyState !== 1 || !this.answered) return
       this.send(e => sync.writeUpdate(e, update))
       this.sent++
     })
@@ -51,7 +52,7 @@ export class Client {
       encoding.writeVarUint(reply, 0)
       const kind = sync.readSyncMessage(d, reply, this.doc, this)
       if (kind === 1) this.synced = true
-      if (encoding.length(reply) > 1) { this.socket.send(encoding.toUint8Array(reply)); this.sent++ }
+      if (encoding.length(reply) > 1) { this.socket.send(encoding.toUint8Array(reply)); this.sent++; this.answered = true; this.onanswered?.() }
     }
   }
 

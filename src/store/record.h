@@ -1,0 +1,49 @@
+/*
+ * The lines of a file that `bytecrowds export` writes. Pure functions of bytes.
+ *
+ *     {"bytecrowds-export":1,"store":"sqlite:bytecrowds.sqlite"}
+ *     {"id":"friday","snapshot":"AAA=","updates":["AQE=","AgI="],"text":"let a","language":"rust"}
+ *     {"id":"old","text":{"base64":"/w=="},"authorizedEmails":"[\"a@b.example\"]"}
+ *     {"bytecrowds":2}
+ *
+ * A head, one line for each bytecrowd, a tail: a file without its tail is not complete. Snapshot
+ * and updates are base64. id, text, language and authorizedEmails are what the store has, byte for
+ * byte: strings, or {"base64":...} where they are no UTF-8. What a bytecrowd does not have is not
+ * there; an empty text is. Whatever a line has besides is an error, so that nothing is lost in
+ * silence. Version 1 does not change: what is new makes it version 2.
+ */
+#ifndef STORE_RECORD_H
+#define STORE_RECORD_H
+
+#include "store/store.h"
+
+#define RECORD_VERSION 1
+#define RECORD_HEAD_MAX 4096 /* bytes of a head or tail, at most */
+#define RECORD_ID_MAX 1024
+
+enum record_kind { RECORD_BAD = -1, RECORD_HEAD, RECORD_CROWD, RECORD_TAIL };
+
+struct record {
+    enum record_kind kind;
+    struct buf store;   /* HEAD: what it is of, for people */
+    struct buf id;      /* CROWD: NUL behind it */
+    struct store_op op; /* CROWD: as STORE_IMPORT takes it; op.id is `id` */
+    uint64_t count;     /* TAIL: of bytecrowds */
+};
+
+/* Each appends one line with its newline. */
+void record_put_head(struct buf *out, const char *store);
+/* `op` as STORE_LOAD filled it. */
+void record_put_crowd(struct buf *out, const struct store_op *op);
+void record_put_tail(struct buf *out, uint64_t count);
+
+/* Whether there is anything to put into a line. */
+bool record_is_nothing(const struct store_op *op);
+
+/* Reads a line, without its newline, into *out, which record_release() frees in any case. BAD: why,
+ * in words that go on after "line 7 ". */
+enum record_kind record_read(struct record *out, const void *line, size_t len, char *err,
+                             size_t err_len);
+void record_release(struct record *r);
+
+#endif

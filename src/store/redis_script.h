@@ -1,0 +1,25 @@
+/*
+ * What has to happen whole in Redis is a Lua script. KEYS are always the four keys of one
+ * bytecrowd, in the order of enum redis_key; redis_script.c says what ARGV and the answer are.
+ */
+#ifndef STORE_REDIS_SCRIPT_H
+#define STORE_REDIS_SCRIPT_H
+
+enum redis_key { KEY_FIELDS, KEY_UPDATES, KEY_SNAPSHOT, KEY_META, KEYS_ALL };
+
+enum redis_script {
+    SCRIPT_LOAD,
+    SCRIPT_RESUME,
+    SCRIPT_APPEND,
+    SCRIPT_SNAPSHOT,
+    SCRIPT_FIELDS,
+    SCRIPT_IMPORT,
+    SCRIPT_EXPIRE,
+    SCRIPT_TOUCH,
+    SCRIPTS
+};
+
+const char *redis_script_text(enum redis_script s);
+const char *redis_script_sha1(enum redis_script s); /* hexadecimal, what EVALSHA wants */
+
+#endif

@@ -1,0 +1,259 @@
+/*
+ * Opening the file of a SQLite store, and bringing its schema up to date.
+ *
+ * Only one server may have the file open: two would not see each other's edits. An exclusive lock
+ * on FILE.lock says so; it goes with the process. Whoever only reads needs no lock: in WAL mode a
+ * reader sees one state of the file, however long it looks, and nobody waits for it.
+ */
+#include "base/mem.h"
+#include "store/sqlite_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* SQLite's own limit is a row of 1 000 000 000 bytes. */
+#define VALUE_MAX (1000000000 - 65536)
+
+/* What makes schema n + 1 of schema n. */
+static const char *const upgrades[] = {
+    "CREATE TABLE bytecrowds ("
+    " id TEXT PRIMARY KEY, text TEXT, language TEXT, authorized_emails TEXT,"
+    " created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),"
+    " updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))) WITHOUT ROWID;"
+    "CREATE TABLE updates (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL,"
+    " data BLOB NOT NULL);"
+    "CREATE INDEX updates_by_id ON updates (id, seq);"
+    "CREATE TABLE snapshots (id TEXT PRIMARY KEY, state BLOB NOT NULL, upto INTEGER NOT NULL)"
+    " WITHOUT ROWID;",
+    /* Not a column of bytecrowds: a log may be there before the fields are. */
+    "CREATE TABLE opened (id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;",
+};
+#define SCHEMA_VERSION ((int)(sizeof(upgrades) / sizeof(upgrades[0])))
+
+static void close_store(struct store *base)
+{
+    struct sqlite_store *s = (struct sqlite_store *)base;
+    for (int i = 0; i < SQLITE_STATEMENTS; i++)
+        sqlite3_finalize(s->statements[i]);
+    sqlite3_close(s->db);
+    if (s->lock >= 0)
+        close(s->lock);
+    free(s);
+}
+
+static const struct store_impl impl = {
+    .name = "sqlite", .run = sqlite_run_group, .close = close_store};
+
+/* --- the lock --------------------------------------------------------------------------------- */
+
+static int take_lock(struct sqlite_store *s, const char *path, char *err, size_t err_len)
+{
+    struct buf name = {0};
+    buf_printf(&name, "%s.lock", path);
+    s->lock = open(buf_str(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (s->lock < 0)
+        snprintf(err, err_len, "%s: %s", buf_str(&name), strerror(errno));
+    else if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
+        snprintf(err, err_len, "%s is in use by another bytecrowds", path);
+    else
+        *err = '\0';
+    buf_release(&name);
+    return *err ? -1 : 0;
+}
+
+/* Keeps servers from starting meanwhile. Where there is no such file, there never was one. */
+static bool lock_out_servers(struct sqlite_store *s, const char *path)
+{
+    struct buf name = {0};
+    buf_printf(&name, "%s.lock", path);
+    s->lock = open(buf_str(&name), O_RDONLY | O_CLOEXEC);
+    bool ok = s->lock >= 0 ? flock(s->lock, LOCK_SH | LOCK_NB) == 0 : errno == ENOENT;
+    buf_release(&name);
+    return ok;
+}
+
+/* --- schema and statements -------------------------------------------------------------------- */
+
+static int execute(struct sqlite_store *s, const char *text, char *err, size_t err_len)
+{
+    char *message = NULL;
+    int rc = sqlite3_exec(s->db, text, NULL, NULL, &message);
+    if (rc != SQLITE_OK)
+        snprintf(err, err_len, "%s", message ? message : sqlite3_errstr(rc));
+    sqlite3_free(message);
+    return rc == SQLITE_OK ? 0 : -1;
+}
+
+/* A result code; the file is read for the first time here. */
+static int schema_version(struct sqlite_store *s, int *version)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &st, NULL);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+        *version = sqlite3_column_int(st, 0);
+        rc = SQLITE_OK;
+    }
+    sqlite3_finalize(st);
+    return rc;
+}
+
+static int too_new(int version, char *err, size_t err_len)
+{
+    if (version <= SCHEMA_VERSION)
+        return 0;
+    snprintf(err, err_len, "was written by a newer bytecrowds (schema %d, this one knows %d)",
+             version, SCHEMA_VERSION);
+    return -1;
+}
+
+static int upgrade(struct sqlite_store *s, int version, char *err, size_t err_len)
+{
+    struct buf all = {0};
+    buf_puts(&all, "BEGIN IMMEDIATE;");
+    for (int i = version; i < SCHEMA_VERSION; i++)
+        buf_puts(&all, upgrades[i]);
+    buf_printf(&all, "PRAGMA user_version = %d; COMMIT;", SCHEMA_VERSION);
+    int result = execute(s, buf_str(&all), err, err_len);
+    buf_release(&all);
+    return result;
+}
+
+static int prepare_schema(struct sqlite_store *s, char *err, size_t err_len)
+{
+    int version = 0;
+    if (schema_version(s, &version) != SQLITE_OK) {
+        snprintf(err, err_len, "%s", sqlite3_errmsg(s->db));
+        return -1;
+    }
+    if (version < 0 || too_new(version, err, err_len) < 0)
+        return -1;
+    return version < SCHEMA_VERSION ? upgrade(s, version, err, err_len) : 0;
+}
+
+static int prepare_all(struct sqlite_store *s, char *err, size_t err_len)
+{
+    int count = s->read_only ? SQLITE_READING : SQLITE_STATEMENTS;
+    for (int i = 0; i < count; i++) {
+        if (sqlite3_prepare_v3(s->db, sqlite_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &s->statements[i], NULL) != SQLITE_OK) {
+            snprintf(err, err_len, "%s", sqlite3_errmsg(s->db));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static int open_to_write(struct sqlite_store *s, const char *path, const struct store_opts *opts,
+                         char *err, size_t err_len)
+{
+    if (strcmp(path, ":memory:") != 0 && take_lock(s, path, err, err_len) < 0)
+        return -1; /* what is in memory is nobody else's */
+    char reason[256] = "the file makes no sense";
+    bool ok = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) ==
+              SQLITE_OK;
+    if (!ok)
+        snprintf(reason, sizeof(reason), "%s", sqlite3_errmsg(s->db));
+    else
+        sqlite3_busy_timeout(s->db, (int)opts->timeout_ms);
+    if (ok &&
+        execute(s,
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                "PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;",
+                reason, sizeof(reason)) == 0 &&
+        prepare_schema(s, reason, sizeof(reason)) == 0 &&
+        prepare_all(s, reason, sizeof(reason)) == 0)
+        return 0;
+    snprintf(err, err_len, "%s: %s", path, reason);
+    return -1;
+}
+
+/* The path as a URI, which is where SQLite takes `immutable` from. */
+static void put_uri(struct buf *out, const char *path)
+{
+    buf_puts(out, *path == '/' ? "file://" : "file:");
+    for (const char *p = path; *p; p++) {
+        if (strchr("%?#", *p))
+            buf_printf(out, "%%%02X", (unsigned char)*p);
+        else
+            buf_putc(out, (uint8_t)*p);
+    }
+    buf_puts(out, "?immutable=1");
+}
+
+/* In a folder where nothing can be made, SQLite opens a file in WAL mode only if its word is taken
+ * that the file does not change. That is so if there is no log beside it, and no server. */
+static int open_unchanging(struct sqlite_store *s, const char *path)
+{
+    struct buf name = {0};
+    struct stat st;
+    buf_printf(&name, "%s-wal", path);
+    bool quiet = stat(buf_str(&name), &st) != 0 && errno == ENOENT;
+    buf_release(&name);
+    if (!quiet || !lock_out_servers(s, path))
+        return SQLITE_CANTOPEN;
+    sqlite3_close(s->db);
+    put_uri(&name, path);
+    int rc = sqlite3_open_v2(buf_str(&name), &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    buf_release(&name);
+    return rc;
+}
+
+static int open_to_read(struct sqlite_store *s, const char *path, const struct store_opts *opts,
+                        char *err, size_t err_len)
+{
+    char reason[256] = "holds no bytecrowds";
+    int version = 0;
+    if (access(path, R_OK) != 0) { /* says better why than SQLite does */
+        snprintf(err, err_len, "%s: %s", path, strerror(errno));
+        return -1;
+    }
+    int rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READONLY, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(s->db, (int)opts->timeout_ms);
+        rc = schema_version(s, &version);
+    }
+    if (rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY) {
+        rc = open_unchanging(s, path);
+        if (rc == SQLITE_OK)
+            rc = schema_version(s, &version);
+    }
+    if (rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY)
+        snprintf(reason, sizeof(reason),
+                 "what a server left or writes beside it (-wal, -shm) cannot be read here; "
+                 "copy all of it to where you may write");
+    else if (rc != SQLITE_OK)
+        snprintf(reason, sizeof(reason), "%s", sqlite3_errmsg(s->db));
+    else if (version > 0 && too_new(version, reason, sizeof(reason)) == 0 &&
+             prepare_all(s, reason, sizeof(reason)) == 0)
+        return 0;
+    snprintf(err, err_len, "%s: %s", path, reason);
+    return -1;
+}
+
+struct store *sqlite_open(const char *path, const struct store_opts *opts, char *err,
+                          size_t err_len)
+{
+    if (!*path) {
+        snprintf(err, err_len, "sqlite: needs a file name");
+        return NULL;
+    }
+    struct sqlite_store *s = xcalloc(1, sizeof(*s));
+    s->base.impl = &impl;
+    s->base.max_value = VALUE_MAX;
+    s->lock = -1;
+    s->read_only = opts->read_only;
+    int opened = s->read_only ? open_to_read(s, path, opts, err, err_len)
+                              : open_to_write(s, path, opts, err, err_len);
+    if (opened == 0)
+        return &s->base;
+    close_store(&s->base);
+    return NULL;
+}
