@@ -35,7 +35,7 @@
 #define PATH_MAX_LEN 6000
 #define WANT_MS 50
 /* A channel that is not wanted any more costs little, and may be wanted again. */
-#define DROP_MS 2000
+#define DROP_MS 1000
 #define SILENCE_MAX_MS 30000
 /* What new streams may have brought while an old one has not left yet. */
 #define HELD_MAX (64u * 1024 * 1024)

@@ -172,7 +172,7 @@ TEST(rest_sub_channels_come_and_go)
     CHECK_EQ(upstash_count(upstash_shared(), "streams"), 1);
     /* Nobody wants it for a while: then its stream goes. */
     redis_sub_drop(s, "a");
-    CHECK_STR(next_of(s, 2600), "");
+    CHECK_STR(next_of(s, 1500), "");
     CHECK_STR(redis_cli(redis_shared(), "pubsub numsub a"), "a\n0");
     CHECK_EQ(upstash_count(upstash_shared(), "streams"), 1);
     publish_to("a", "5");

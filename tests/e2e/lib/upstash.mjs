@@ -1,6 +1,6 @@
 // A stand-in for Upstash's REST interface on a real redis-server. What it says is what Upstash documents
 // (https://upstash.com/docs/redis/features/restapi) and what its client, @upstash/redis, relies on; error texts are
-// Upstash's where they are known. docs/testing.md lists what is assumed.
+// Upstash's where they are known. docs/upstash.md lists what is assumed.
 
 import http from 'node:http'
 import https from 'node:https'
