@@ -9,6 +9,9 @@
  *                 the map is fetched anew (but for TRYAGAIN) and the command is sent again after a
  *                 short pause, a few times, while the target's timeout lasts
  *
+ * A SCAN visits one node after the other; each is at home in the first slot that is its own, and they
+ * come in the order of these.
+ *
  * Commands with the same key keep their order within a run as long as no node is lost: they are in
  * the same pipeline, and what is redirected is redirected in that order. While a slot is being
  * migrated a command of several keys (TRYAGAIN) can be overtaken.
@@ -36,7 +39,7 @@
 struct cluster_node {
     struct redis_node base;
     bool seed, listed; /* named by the URL; in the map */
-    bool sent;
+    bool sent, seen;
     struct redis_batch batch;
     size_t cap; /* of batch.which */
 };
@@ -381,6 +384,105 @@ static void read_all(struct run *r)
     }
 }
 
+/* --- SCAN of all nodes ------------------------------------------------------------------------ */
+
+static bool is_scan(const struct redis_command *cmd)
+{
+    return !cmd->key && cmd->argc > 1 && cmd->len[0] == 4 && !memcmp(cmd->argv[0], "SCAN", 4);
+}
+
+/* The next slot that is the first one of its node, or nobody's, whose keys must not be left out in
+ * silence. */
+static uint16_t next_to_scan(struct cluster *c, uint16_t slot)
+{
+    uint16_t next = 0;
+    for (size_t i = 0; i < c->count; i++)
+        c->nodes[i]->seen = false;
+    for (; next < REDIS_SLOTS; next++) {
+        struct cluster_node *n = c->slots[next];
+        if (next > slot && (!n || !n->seen))
+            break;
+        if (n)
+            n->seen = true;
+    }
+    return next;
+}
+
+/* Puts our cursor for that of the node. */
+static void advance(struct cluster *c, const struct redis_node *n, struct redis_scan *at,
+                    redisReply *r)
+{
+    char text[REDIS_SCAN_TEXT] = "0";
+    redisReply *cursor = r->type == REDIS_REPLY_ARRAY && r->elements == 2 ? r->element[0] : NULL;
+    if (!cursor || cursor->type != REDIS_REPLY_STRING || strlen(cursor->str) >= sizeof(at->cursor))
+        return;
+    snprintf(at->node, sizeof(at->node), "%s", redis_conn_name(n->conn));
+    snprintf(at->cursor, sizeof(at->cursor), "%s", cursor->str);
+    bool node_done = !strcmp(cursor->str, "0");
+    if (node_done) {
+        *at->node = '\0';
+        at->slot = next_to_scan(c, at->slot);
+    }
+    if (at->slot < REDIS_SLOTS)
+        redis_scan_write(at, text);
+    free(cursor->str);
+    cursor->str = xstrdup(text);
+    cursor->len = strlen(text);
+}
+
+static redisReply *scan_node(struct cluster *c, const struct redis_command *cmd,
+                             struct redis_scan *at)
+{
+    struct redis_node *n = &c->slots[at->slot]->base;
+    struct redis_command own = *cmd;
+    if (!redis_node_connect(n)) {
+        redis_node_explain(n, c->error, sizeof(c->error));
+        c->useless = true;
+        return NULL;
+    }
+    if (strcmp(at->node, redis_conn_name(n->conn)) != 0)
+        memcpy(at->cursor, "0", 2);
+    own.argv[1] = at->cursor;
+    own.len[1] = strlen(at->cursor);
+    redis_conn_queue(n->conn, own.argc, own.argv, own.len);
+    redisReply *r = redis_conn_reply(n->conn);
+    if (r && !redis_reply_is_misplaced(r)) {
+        advance(c, n, at, r);
+        return r;
+    }
+    snprintf(c->error, sizeof(c->error), "%.480s", r ? r->str : redis_conn_error(n->conn));
+    c->useless = true;
+    if (redis_conn_timed_out(n->conn))
+        redis_node_fail(n, c->error);
+    else
+        redis_node_drop(n, c->error);
+    redis_reply_free(r);
+    return NULL;
+}
+
+static redisReply *scan(struct cluster *c, const struct redis_command *cmd)
+{
+    struct redis_scan at;
+    if (!redis_scan_read(cmd->argv[1], cmd->len[1], &at)) {
+        snprintf(c->error, sizeof(c->error), "not a cursor of a Cluster");
+        return NULL;
+    }
+    /* All at once: a connection that is made later would look like one that was lost. */
+    for (size_t i = 0; !at.slot && !*at.node && i < c->count; i++)
+        if (c->nodes[i]->listed)
+            redis_node_connect(&c->nodes[i]->base);
+    if (!c->slots[at.slot]) {
+        snprintf(c->error, sizeof(c->error), "no node of the Cluster has slot %u", at.slot);
+        c->useless = true;
+        return NULL;
+    }
+    bool lost_before = c->slots[at.slot]->base.conn;
+    redisReply *r = scan_node(c, cmd, &at);
+    if (!r && lost_before && !redis_node_patience(&c->slots[at.slot]->base))
+        r = scan_node(c, cmd, &at);
+    return r;
+}
+
 /* --- a run ------------------------------------------------------------------------------------ */
 
 static bool unfinished(const struct run *r)
@@ -435,9 +537,14 @@ static void run_cluster(struct redis_link *l, const struct redis_command *comman
                     .asking = xcalloc(n, sizeof(*r.asking)),
                     .deadline = stream_clock() + c->target.timeout_ms};
     *c->error = '\0';
+    for (size_t i = 0; i < n; i++)
+        r.tasks[i].over = is_scan(&commands[i]);
     if (orient(c, r.deadline)) {
         prune(c);
         rounds(&r);
+        for (size_t i = 0; i < n; i++)
+            if (is_scan(&commands[i]))
+                replies[i] = scan(c, &commands[i]);
     }
     for (size_t i = 0; i < n && !*l->error; i++)
         if (!replies[i])

@@ -50,6 +50,9 @@ struct redis_command {
 void redis_arg(struct redis_command *c, const void *p, size_t len);
 void redis_arg_str(struct redis_command *c, const char *s);
 
+/* SCAN without a key goes through all nodes of a Cluster, one after the other: its cursors are texts
+ * of the link then, to be given back as they came. "0" is the beginning and the end, as ever. */
+
 struct redis_link;
 
 /* NULL with a reason when the target makes no sense (never because it cannot be reached). */

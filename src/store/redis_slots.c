@@ -1,5 +1,6 @@
 #include "store/redis_slots.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,4 +50,37 @@ enum redis_redirect redis_redirect_of(const char *error, uint16_t *slot, struct 
     out->port = (uint16_t)port;
     *slot = (uint16_t)n;
     return kind;
+}
+
+static bool is_number(const char *s)
+{
+    return *s && !s[strspn(s, "0123456789")];
+}
+
+bool redis_scan_read(const char *text, size_t len, struct redis_scan *out)
+{
+    char copy[REDIS_SCAN_TEXT];
+    *out = (struct redis_scan){.cursor = "0"};
+    if (len == 1 && *text == '0')
+        return true;
+    if (len >= sizeof(copy) || memchr(text, '\0', len))
+        return false;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    char *node = strchr(copy, '@'), *cursor = strrchr(copy, '@');
+    if (!node || node == cursor)
+        return false;
+    *node++ = *cursor++ = '\0';
+    if (!is_number(copy) || strlen(copy) > 5 || atoi(copy) >= REDIS_SLOTS || !is_number(cursor) ||
+        strlen(cursor) >= sizeof(out->cursor) || strlen(node) >= sizeof(out->node))
+        return false;
+    out->slot = (uint16_t)atoi(copy);
+    memcpy(out->node, node, strlen(node) + 1);
+    memcpy(out->cursor, cursor, strlen(cursor) + 1);
+    return true;
+}
+
+void redis_scan_write(const struct redis_scan *s, char *out)
+{
+    snprintf(out, REDIS_SCAN_TEXT, "%u@%s@%s", s->slot, s->node, s->cursor);
 }

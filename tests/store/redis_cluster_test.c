@@ -173,6 +173,65 @@ TEST(cluster_a_slot_moves)
     redis_link_close(l);
 }
 
+/* How many keys of k0 to k<n-1> it finds; every one at least once. */
+static int scan_all(struct redis_link *l, int n)
+{
+    static char cursor[400], command[500];
+    bool found[1000] = {false};
+    int count = 0, steps = 0;
+    snprintf(cursor, sizeof(cursor), "0");
+    do {
+        snprintf(command, sizeof(command), "SCAN %s COUNT 20", cursor);
+        struct redis_command c = command_of(command, NULL, false);
+        redisReply *r;
+        redis_link_run(l, &c, 1, &r);
+        if (!r)
+            test_fail(__FILE__, __LINE__, "%s", redis_link_error(l));
+        CHECK(r->type == REDIS_REPLY_ARRAY && r->elements == 2 && ++steps < 1000);
+        snprintf(cursor, sizeof(cursor), "%s", r->element[0]->str);
+        for (size_t i = 0; i < r->element[1]->elements; i++) {
+            int k = atoi(r->element[1]->element[i]->str + 1);
+            CHECK(k < n);
+            count += !found[k];
+            found[k] = true;
+        }
+        redis_reply_free(r);
+    } while (strcmp(cursor, "0") != 0);
+    return count;
+}
+
+TEST(cluster_a_scan_visits_all_nodes)
+{
+    struct redis_link *l = link_open(target(2000));
+    static char key[16];
+    flush();
+    CHECK_EQ(scan_all(l, 0), 0);
+    for (int i = 0; i < 500; i++) {
+        snprintf(key, sizeof(key), "k%d", i);
+        CHECK_STR(ask(l, words("SET %s 1", key)), "OK");
+    }
+    uint32_t before = redis_link_generation(l);
+    CHECK_EQ(scan_all(l, 500), 500);
+    CHECK_EQ(redis_link_generation(l), before);
+    for (int i = 0; i < 3; i++)
+        redis_cli(&nodes[i], "client kill type normal");
+    CHECK_EQ(scan_all(l, 500), 500);
+    struct redis_command c = command_of("SCAN 17 COUNT 20", NULL, false);
+    redisReply *r;
+    redis_link_run(l, &c, 1, &r);
+    CHECK(!r);
+    CHECK_HAS(redis_link_error(l), "not a cursor of a Cluster");
+    /* A slot in the middle is another node's: then the ranges are in pieces. */
+    for (int i = 2; i >= 0; i--)
+        setslot(i, 7000, "node", 2);
+    redis_link_close(l);
+    l = link_open(target(2000));
+    CHECK_EQ(scan_all(l, 500), 500);
+    for (int i = 2; i >= 0; i--)
+        setslot(i, 7000, "node", 1);
+    redis_link_close(l);
+}
+
 struct migration {
     int slot;
     const char *key;

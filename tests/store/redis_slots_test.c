@@ -40,3 +40,24 @@ TEST(slots_redirects)
         if (redis_redirect_of(none[i], &slot, &h))
             test_fail(__FILE__, __LINE__, "%s was taken", none[i]);
 }
+
+TEST(slots_cursors_of_all_nodes)
+{
+    struct redis_scan s;
+    char text[REDIS_SCAN_TEXT];
+    CHECK(redis_scan_read("0", 1, &s) && s.slot == 0 && !*s.node);
+    CHECK_STR(s.cursor, "0");
+    const char *const good[] = {"0@127.0.0.1:7000@17", "16383@[fe80::1]:1@18446744073709551615",
+                                "5@@0"};
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        CHECK(redis_scan_read(good[i], strlen(good[i]), &s));
+        redis_scan_write(&s, text);
+        CHECK_STR(text, good[i]);
+    }
+    const char *const bad[] = {"",        "1",          "17@",      "@@",          "x@h:1@0",
+                               "0@h:1@x", "0@h:1@",     "0@h:1@-1", "16384@h:1@0", "-1@@0",
+                               "0@0",     "00000000@@0"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        if (redis_scan_read(bad[i], strlen(bad[i]), &s))
+            test_fail(__FILE__, __LINE__, "%s was taken", bad[i]);
+}
