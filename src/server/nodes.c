@@ -26,6 +26,11 @@
 #define NODE_TIMEOUT_MS 8500
 /* Without the feed the log is read again this often: others' edits come late, but they come. */
 #define POLL_MS 1000
+/* With it the log is read when there was no news for so long, or when an append from here has not come
+ * back as news: a message can be lost on its way between the nodes of a Cluster, say, with no
+ * connection lost. */
+#define QUIET_MS 15000
+#define ECHO_MS 2000
 
 struct node {
     uint64_t id, heard_ms;
@@ -185,7 +190,14 @@ static void bury(struct server *s, uint64_t now)
 
 static void poll_room(struct room *r, void *arg)
 {
-    if (r->phase == ROOM_LIVE && !list_empty(&r->members) && !r->resume_due)
+    uint64_t now = *(uint64_t *)arg, most = QUIET_MS;
+    const struct server *s = r->srv;
+    if (s->feed_lost_ms && now - s->feed_lost_ms >= POLL_MS)
+        most = POLL_MS;
+    else if (store_pos_cmp(r->acked, r->pos) > 0)
+        most = ECHO_MS;
+    if (r->phase == ROOM_LIVE && !list_empty(&r->members) && !r->resume_due &&
+        now - r->known_ms >= most)
         room_resume(r);
 }
 
@@ -202,8 +214,7 @@ static void tick(void *udata)
     if (now - s->beat_ms >= HEARTBEAT_MS && s->rooms.count && !s->stop_us)
         beat(s, now);
     bury(s, now);
-    if (s->feed_lost_ms && now - s->feed_lost_ms >= POLL_MS)
-        each_room(s, poll_room, NULL);
+    each_room(s, poll_room, &now);
 }
 
 static void resume(struct room *r, void *arg)

@@ -166,6 +166,7 @@ static void resumed(struct store_op *op)
         return;
     }
     r->resume_backoff_ms = 0;
+    r->known_ms = net_now_us() / 1000;
     r->pos = op->pos;
     if (op->whole) {
         r->snapshot_bytes = op->snapshot.len;
@@ -294,6 +295,7 @@ static void take_news(struct room *r, const struct feed_news *news)
         return;
     }
     r->pos = news->pos;
+    r->known_ms = net_now_us() / 1000;
     r->log_count++;
     r->log_bytes += news->data.len;
 }

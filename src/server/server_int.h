@@ -125,6 +125,7 @@ struct room {
 
     /* other servers, room_feed.c */
     bool resume_due, resuming;
+    uint64_t known_ms; /* when the log was last read, or moved on by news */
     uint32_t resume_backoff_ms;
     struct net_timer *resume_timer;
     struct list peers; /* struct peer */
