@@ -92,7 +92,7 @@ static int unix_path(const char *s, struct redis_url *out, char *err, size_t err
 static bool plain_host(const char *s, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if (s[i] <= ' ' || s[i] == 0x7f || strchr("/?#@,\\\"", s[i]))
+        if (s[i] <= ' ' || s[i] == 0x7f || strchr("/?#@,[]\\\"", s[i]))
             return false;
     return true;
 }

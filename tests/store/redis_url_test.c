@@ -112,6 +112,7 @@ TEST(redis_url_errors_do_not_repeat_the_password)
         "redis://a:hunter2%zz@h",
         "redis://[::1",
         "redis://[::1]x:1",
+        "redis://[[]",
         "redis+unix://run/r",
         "redis+unix://",
         "redis+unix:///r?x=1",
