@@ -494,7 +494,7 @@ test('a store that does not come back, or never was there', async () => {
   assert.match(stderr, /^bytecrowds: --store: .*refused/i)
   assert.doesNotMatch(stderr, /secret/)
   assert.ok(!existsSync(path.join(folder, 'x.part')))
-  const again = await redis({ port: store.port, dir: store.dir })
+  const again = await redis()
   const stuck = launch(binary, ['import', '--store', again.url, file])
   await until(() => Number(cli(again, ['DBSIZE']).toString()) > 500, 'a beginning')
   await again.kill()
