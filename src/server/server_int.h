@@ -179,6 +179,7 @@ void room_heard(struct room *r, const struct feed_news *news);
 /* Reads what the log has beyond what is known, soon. */
 void room_resume(struct room *r);
 void room_tell_awareness(struct room *r, bool everybody);
+void room_meet(struct room *r);
 void room_node_gone(struct room *r, uint64_t node);
 
 /* nodes.c */
