@@ -101,6 +101,8 @@ static void beaten(struct store_op *op)
         s->beat_ok_ms = t->sent_ms;
         if (late)
             each_room(s, meet, NULL);
+    } else {
+        s->beat_ms = 0; /* with the next tick */
     }
     told(op);
 }
@@ -209,6 +211,7 @@ static void tick(void *udata)
 
 static void resume(struct room *r, void *arg)
 {
+    room_save_retry(r);
     room_meet(r);
     room_resume(r);
 }
