@@ -25,8 +25,7 @@ static void print_address(const struct config *c, uint16_t port)
 static int serve(struct config *c)
 {
     char err[256];
-    struct store_opts store_opts = {.timeout_ms = (uint32_t)c->store_timeout};
-    struct store *store = store_open(c->store, &store_opts, err, sizeof(err));
+    struct store *store = store_open(c->store, &c->store_opts, err, sizeof(err));
     if (!store) {
         fprintf(stderr, "bytecrowds: --store: %s\n", err);
         return 1;
@@ -53,13 +52,24 @@ static int serve(struct config *c)
     return 0;
 }
 
+static int run(struct config *c)
+{
+    /* Who moves bytecrowds is told what happens in words. */
+    log_setup(c->command == COMMAND_SERVE ? c->log_level : LOG_OFF, c->log_json);
+    if (c->command == COMMAND_EXPORT)
+        return transfer_export(c->store, &c->store_opts, &c->transfer);
+    if (c->command == COMMAND_IMPORT)
+        return transfer_import(c->store, &c->store_opts, &c->transfer);
+    return serve(c);
+}
+
 int main(int argc, char **argv)
 {
     struct config c;
     char err[256];
     switch (config_read(&c, argc, argv, environ, err, sizeof(err))) {
     case CONFIG_HELP:
-        config_help();
+        config_help(c.command);
         return 0;
     case CONFIG_VERSION:
         puts("bytecrowds " BYTECROWDS_VERSION);
@@ -70,6 +80,5 @@ int main(int argc, char **argv)
     case CONFIG_RUN:
         break;
     }
-    log_setup(c.log_level, c.log_json);
-    return serve(&c);
+    return run(&c);
 }

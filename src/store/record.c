@@ -18,6 +18,16 @@ static void put_base64(struct buf *out, const struct buf *b)
     buf_putc(out, '"');
 }
 
+static void put_escaped(struct buf *out, uint8_t c)
+{
+    static const char from[] = "\n\t\r\"\\", to[] = "ntr\"\\";
+    const char *at = c ? strchr(from, c) : NULL;
+    if (at)
+        buf_printf(out, "\\%c", to[at - from]);
+    else
+        buf_printf(out, "\\u%04x", c);
+}
+
 static void put_string(struct buf *out, const void *data, size_t len)
 {
     const uint8_t *p = data;
@@ -27,10 +37,7 @@ static void put_string(struct buf *out, const void *data, size_t len)
         if (p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')
             continue;
         buf_append(out, p + from, i - from);
-        if (p[i] < 0x20)
-            buf_printf(out, "\\u%04x", p[i]);
-        else
-            buf_putc(out, '\\'), buf_putc(out, p[i]);
+        put_escaped(out, p[i]);
         from = i + 1;
     }
     if (len)

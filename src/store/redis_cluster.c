@@ -173,7 +173,10 @@ static bool fetch_from(struct cluster *c, struct cluster_node *n)
     bool done = r && read_map(c, r, &asked);
     if (!r) {
         snprintf(c->error, sizeof(c->error), "%s", redis_conn_error(b->conn));
-        redis_node_fail(b, c->error);
+        if (redis_conn_timed_out(b->conn))
+            redis_node_fail(b, c->error);
+        else
+            redis_node_drop(b, c->error); /* it was lost before, unnoticed */
     } else if (!done) {
         snprintf(c->error, sizeof(c->error), "%s: %.200s", redis_conn_name(b->conn),
                  r->type == REDIS_REPLY_ERROR ? r->str : "it knows of no slots");

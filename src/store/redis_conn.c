@@ -91,6 +91,7 @@ static int next_reply(struct redis_conn *c, redisReply **out, uint32_t timeout_m
                       bool patient)
 {
     uint64_t deadline = stream_clock() + timeout_ms;
+    int moved = 0;
     *out = NULL;
     redis_conn_flush(c);
     while (!c->lost) {
@@ -101,14 +102,14 @@ static int next_reply(struct redis_conn *c, redisReply **out, uint32_t timeout_m
             *out = reply;
             return 1;
         }
-        int moved = pump(c);
+        if (moved && !patient && stream_clock() >= deadline)
+            return 0;
+        moved = pump(c);
         if (moved < 0)
             return -1;
         if (moved && patient)
             deadline = stream_clock() + timeout_ms;
-        if (moved && (patient || stream_clock() < deadline))
-            continue;
-        if (!stream_wait(c->stream, c->out.len > 0, deadline, wake_fd))
+        if (!moved && !stream_wait(c->stream, c->out.len > 0, deadline, wake_fd))
             return 0;
     }
     return -1;

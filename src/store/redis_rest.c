@@ -5,11 +5,11 @@
  * A request whose answer was lost is sent once more, on a new connection; so is one that a gateway
  * answers with 500, 502 or 504, since nobody knows what became of it. 429 and 503 mean that nothing
  * was done: the request waits for as long as the server asks for, if that is within its time-out.
- * After any other failure the server is left alone for a while, as redis_link.h says, or for as long
- * as it asked for.
+ * After any other failure the server is left alone for a while, as redis_link.h says, or for as
+ * long as it asked for (30 s at most).
  *
- * Upstash may answer from a replica. Each answer has a token of how far the database was, which goes
- * with the next request: so a run sees what the runs before it wrote.
+ * Upstash may answer from a replica. Each answer has a token of how far the database was, which
+ * goes with the next request: so a run sees what the runs before it wrote.
  */
 #include "base/log.h"
 #include "base/mem.h"
@@ -262,11 +262,4 @@ struct redis_link *rest_link_open(const struct redis_target *t, char *err, size_
     rest_call_init(&l->call, &l->target, "/pipeline");
     l->call.once = true;
     return &l->base;
-}
-
-#include "store/redis_sub_int.h"
-struct redis_sub *rest_sub_open(const struct redis_target *t, char *err, size_t err_len)
-{
-    snprintf(err, err_len, "not built yet");
-    return NULL;
 }

@@ -8,8 +8,12 @@
 #include <string.h>
 
 #define ASK_EVERY_MS 2000
+/* While none of them answers; finding that out may take ANSWER_MS of a run. */
+#define ASK_SELDOM_MS 15000
 /* A Sentinel does little; one that takes longer is passed over. */
 #define ANSWER_MS 1000
+/* How long a run waits for the answer; what comes later is read by the next run. */
+#define PATIENCE_MS 20
 
 struct redis_sentinels {
     const struct redis_target *target;        /* the master */
@@ -17,6 +21,8 @@ struct redis_sentinels {
     struct redis_host hosts[REDIS_HOSTS_MAX]; /* the one that answered last is the first */
     size_t count;
     struct redis_conn *conn;  /* to hosts[0], or NULL */
+    bool asking;              /* the answer is still to come */
+    size_t silent;            /* how many in a row gave none, while the master was connected */
     struct redis_host master; /* as dialled last */
     uint64_t asked;
 };
@@ -38,6 +44,7 @@ struct redis_sentinels *redis_sentinels_new(const struct redis_target *t)
 
 static void hang_up(struct redis_sentinels *s)
 {
+    s->asking = false;
     redis_conn_close(s->conn);
     s->conn = NULL;
 }
@@ -57,22 +64,34 @@ static bool read_host(const redisReply *r, struct redis_host *out)
     return true;
 }
 
-static bool ask(struct redis_sentinels *s, struct redis_host *out, char *err, size_t err_len)
+static void send_question(struct redis_sentinels *s)
 {
     const char *const words[] = {"SENTINEL", "get-master-addr-by-name", s->target->url.master};
+    redis_conn_queue(s->conn, 3, words, NULL);
+    redis_conn_flush(s->conn);
+    s->asking = true;
+    s->asked = stream_clock();
+}
+
+/* 1: *out is the master; 0: no answer within timeout_ms; -1 with a reason: it has none to give. */
+static int read_answer(struct redis_sentinels *s, uint32_t timeout_ms, struct redis_host *out,
+                       char *err, size_t err_len)
+{
     const char *name = redis_conn_name(s->conn);
-    redisReply *r = redis_conn_call(s->conn, 3, words);
+    redisReply *r = NULL;
+    int got = redis_conn_read(s->conn, &r, timeout_ms, -1);
     bool known = r && read_host(r, out);
-    if (!r)
+    if (got < 0)
         snprintf(err, err_len, "%s", redis_conn_error(s->conn));
+    else if (!got)
+        snprintf(err, err_len, "sentinel %s did not answer in time", name);
     else if (r->type == REDIS_REPLY_ERROR)
         snprintf(err, err_len, "sentinel %s: %.200s", name, r->str);
     else if (!known)
         snprintf(err, err_len, "sentinel %s knows no master %s", name, s->target->url.master);
+    s->asking &= !got;
     redis_reply_free(r);
-    if (!known)
-        hang_up(s);
-    return known;
+    return known ? 1 : got ? -1 : 0;
 }
 
 static void to_front(struct redis_sentinels *s, size_t i)
@@ -93,15 +112,17 @@ static void to_back(struct redis_sentinels *s)
 static bool find_master(struct redis_sentinels *s, struct redis_host *out, char *err,
                         size_t err_len)
 {
-    s->asked = stream_clock();
-    if (s->conn && ask(s, out, err, err_len))
-        return true;
+    hang_up(s); /* what was asked before may be answered by now, with what was true then */
     for (size_t i = 0; i < s->count; i++) {
         s->conn = redis_conn_open(&s->own, s->hosts[i].host, s->hosts[i].port, err, err_len);
-        if (!s->conn || !ask(s, out, err, err_len))
+        if (!s->conn)
             continue;
-        to_front(s, i);
-        return true;
+        send_question(s);
+        if (read_answer(s, s->own.timeout_ms, out, err, err_len) == 1) {
+            to_front(s, i);
+            return true;
+        }
+        hang_up(s);
     }
     return false;
 }
@@ -138,12 +159,44 @@ struct redis_conn *redis_sentinels_dial(struct redis_sentinels *s, char *err, si
     return NULL;
 }
 
+/* Another one is asked the next time. */
+static void pass_over(struct redis_sentinels *s)
+{
+    to_back(s);
+    s->silent++;
+    s->asked = stream_clock();
+}
+
+/* Whether a question is under way, perhaps a new one. */
+static bool is_asking(struct redis_sentinels *s)
+{
+    char err[480];
+    uint64_t every = s->silent < s->count ? ASK_EVERY_MS : ASK_SELDOM_MS;
+    if (s->asking)
+        return true;
+    if (stream_clock() - s->asked < every)
+        return false;
+    if (!s->conn)
+        s->conn = redis_conn_open(&s->own, s->hosts[0].host, s->hosts[0].port, err, sizeof(err));
+    if (s->conn)
+        send_question(s);
+    else
+        pass_over(s);
+    return s->asking;
+}
+
 bool redis_sentinels_moved(struct redis_sentinels *s)
 {
     struct redis_host now;
     char err[480];
-    if (stream_clock() - s->asked < ASK_EVERY_MS || !find_master(s, &now, err, sizeof(err)))
+    if (!is_asking(s))
         return false;
+    int known = read_answer(s, PATIENCE_MS, &now, err, sizeof(err));
+    if (known < 0 || (!known && stream_clock() - s->asked >= s->own.timeout_ms))
+        pass_over(s);
+    if (known != 1)
+        return false;
+    s->silent = 0;
     return strcmp(now.host, s->master.host) != 0 || now.port != s->master.port;
 }
 

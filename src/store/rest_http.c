@@ -247,6 +247,8 @@ void rest_call_explain(const struct rest_call *c, CURLcode code, char *out, size
         snprintf(out, len, "no %s within %u ms", what, c->target->timeout_ms);
     } else if (c->too_long) {
         snprintf(out, len, "an answer of more than %u MiB", REST_ANSWER_MAX >> 20);
+    } else if (code == CURLE_SEND_FAIL_REWIND) {
+        snprintf(out, len, "the server closed the connection");
     } else if (code != CURLE_OK) {
         snprintf(out, len, "%s", *c->error ? c->error : curl_easy_strerror(code));
     } else {

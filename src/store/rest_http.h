@@ -10,8 +10,8 @@
  *     rest_call_release(&c);
  *
  * HTTP/1.1, since there is one request at a time and a subscription had better have a connection of
- * its own. The certificate of https is verified. Redirections are not followed. The token stands in a
- * header and nowhere else.
+ * its own. The certificate of https is verified. Redirections are not followed. The token stands in
+ * a header and nowhere else.
  */
 #ifndef STORE_REST_HTTP_H
 #define STORE_REST_HTTP_H
@@ -31,7 +31,7 @@ struct rest_call {
     bool once;   /* may not be sent twice by curl itself (the next start) */
     bool fresh;  /* on a new connection (the next start) */
     bool stream; /* wants server-sent events */
-    /* If set, gets the bytes of an answer with status 200 instead of `answer`; false ends the call. */
+    /* If set, gets the bytes of an answer with status 200, not `answer`; false ends the call. */
     bool (*sink)(void *udata, const void *data, size_t n);
     void *udata;
 

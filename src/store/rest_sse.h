@@ -28,8 +28,8 @@ struct sse {
 
 typedef void sse_event(void *udata, const uint8_t *data, size_t len);
 
-/* Calls `event` for each event that the bytes complete; its data is valid during the call. False: an
- * event is longer than SSE_EVENT_MAX. */
+/* Calls `event` for each event that the bytes complete; its data is valid during the call. False:
+ * an event is longer than SSE_EVENT_MAX. */
 bool sse_feed(struct sse *s, const void *bytes, size_t n, sse_event *event, void *udata);
 void sse_release(struct sse *s);
 

@@ -1,10 +1,10 @@
 #include "store/stream.h"
 
 #include "base/mem.h"
+#include "store/resolve.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -127,14 +127,9 @@ static int connect_any(const struct addrinfo *first, uint64_t deadline)
 static int connect_tcp(const char *host, uint16_t port, uint64_t deadline, char *err,
                        size_t err_len)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *list;
-    char service[8];
-    snprintf(service, sizeof(service), "%u", port);
-    int e = getaddrinfo(host, service, &hints, &list);
-    if (e) {
-        snprintf(err, err_len, "%s", e == EAI_SYSTEM ? strerror(errno) : gai_strerror(e));
+    struct addrinfo *list = resolve(host, port, deadline, err, err_len);
+    if (!list)
         return -1;
-    }
     int fd = connect_any(list, deadline);
     if (fd < 0)
         snprintf(err, err_len, "%s", strerror(errno));

@@ -280,6 +280,9 @@ TEST(link_replicas_confirm_writes)
     start_replica(&replica, &r);
     CHECK_STR(ask_write(l, "SET a 2"), "OK");
     CHECK_STR(redis_cli(&replica, "get a"), "2");
+    /* A connection's first WAIT has a write of its own before it. */
+    CHECK_HAS(redis_cli(&r, "info commandstats"), "cmdstat_set:calls=4,"); /* with `warm` */
+    CHECK(atoi(redis_cli(&r, "pttl {a}:wait")) <= 1000);
     kill(replica.pid, SIGSTOP);
     double began = now_s();
     CHECK_HAS(ask_write(l, "SET a 3"), "only 0 of 1 replicas");

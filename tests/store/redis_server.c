@@ -78,10 +78,17 @@ int free_port(void)
     return ntohs(a.sin_port);
 }
 
+static _Noreturn void become(const char *const *argv)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execvp(argv[0], (char *const *)(uintptr_t)argv);
+    _exit(127);
+}
+
 static _Noreturn void become_redis(const struct redis_server *r, const char *const *more)
 {
     char port[16];
-    const char *argv[32] = {"redis-server", "--port",        port,     "--bind",    "127.0.0.1",
+    const char *argv[48] = {"redis-server", "--port",        port,     "--bind",    "127.0.0.1",
                             "--dir",        r->dir,          "--save", "",          "--appendonly",
                             "yes",          "--appendfsync", "always", "--logfile", "redis.log"};
     size_t n = 15;
@@ -89,21 +96,11 @@ static _Noreturn void become_redis(const struct redis_server *r, const char *con
     for (; more && *more; more++)
         argv[n++] = *more;
     argv[n] = NULL;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execvp(argv[0], (char *const *)(uintptr_t)argv);
-    _exit(127);
+    become(argv);
 }
 
-void redis_start(struct redis_server *r, int port, const char *dir, const char *const *args)
+static void wait_until_it_serves(const struct redis_server *r)
 {
-    *r = (struct redis_server){.port = port ? port : free_port(), .dir = dir ? dir : temp_dir()};
-    snprintf(r->url, sizeof(r->url), "redis://127.0.0.1:%d", r->port);
-    r->pid = fork();
-    CHECK(r->pid >= 0);
-    if (!r->pid)
-        become_redis(r, args);
-    if (r != &shared)
-        servers[server_count++] = r;
     for (int i = 0; i < 500; i++) {
         const char *answer = redis_cli(r, "ping");
         if (!strcmp(answer, "PONG") || strstr(answer, "NOAUTH"))
@@ -111,6 +108,40 @@ void redis_start(struct redis_server *r, int port, const char *dir, const char *
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
     test_fail(__FILE__, __LINE__, "redis-server does not serve; is it installed?");
+}
+
+static void prepare(struct redis_server *r, int port, const char *dir)
+{
+    *r = (struct redis_server){.port = port ? port : free_port(), .dir = dir ? dir : temp_dir()};
+    snprintf(r->url, sizeof(r->url), "redis://127.0.0.1:%d", r->port);
+    if (r != &shared)
+        servers[server_count++] = r;
+}
+
+void redis_start(struct redis_server *r, int port, const char *dir, const char *const *args)
+{
+    prepare(r, port, dir);
+    r->pid = fork();
+    CHECK(r->pid >= 0);
+    if (!r->pid)
+        become_redis(r, args);
+    wait_until_it_serves(r);
+}
+
+void redis_start_sentinel(struct redis_server *r, const char *conf)
+{
+    char path[128];
+    prepare(r, 0, NULL);
+    snprintf(path, sizeof(path), "%s/sentinel.conf", r->dir);
+    FILE *f = fopen(path, "w");
+    CHECK(f && fprintf(f, "port %d\nbind 127.0.0.1\nlogfile %s/sentinel.log\ndir %s\n%s", r->port,
+                       r->dir, r->dir, conf) > 0);
+    fclose(f);
+    r->pid = fork();
+    CHECK(r->pid >= 0);
+    if (!r->pid)
+        become((const char *const[]){"redis-server", path, "--sentinel", NULL});
+    wait_until_it_serves(r);
 }
 
 void redis_kill(struct redis_server *r)

@@ -22,6 +22,8 @@ struct redis_server {
 /* Starts one and waits until it serves; every write is fsync'd. `args`: more arguments, NULL at the
  * end; may itself be NULL. port 0: a free one; dir NULL: a new one. */
 void redis_start(struct redis_server *r, int port, const char *dir, const char *const *args);
+/* A Sentinel with these lines of configuration. */
+void redis_start_sentinel(struct redis_server *r, const char *conf);
 void redis_kill(struct redis_server *r); /* SIGKILL */
 /* The server that tests share which leave it as it was. */
 struct redis_server *redis_shared(void);

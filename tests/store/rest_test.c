@@ -2,6 +2,7 @@
 #include "base/base64.h"
 #include "base/mem.h"
 #include "store/rest_json.h"
+#include "tests/store/fixture.h"
 #include "tests/store/link_fixture.h"
 #include "tests/store/rest_fixture.h"
 
@@ -507,4 +508,37 @@ TEST(rest_tls_is_verified)
     CHECK_STR(ask(l, "SET tls yes"), "OK");
     redis_link_close(l);
     upstash_stop(&u);
+}
+
+TEST(rest_is_a_store_that_others_reach_by_redis)
+{
+    char all[256], err[256] = "";
+    struct store_pos pos;
+    redis_cli(redis_shared(), "flushall");
+    struct store_opts opts = {.timeout_ms = 2000, .token = "a-token"};
+    struct store *r = store_open(upstash_shared()->url, &opts, err, sizeof(err));
+    struct store *d = store_must_open(redis_shared()->url, 2000);
+    CHECK(r);
+    for (int i = 0; i < 256; i++)
+        all[i] = (char)i;
+    CHECK_EQ(put(r, STORE_APPEND, "s", all, 256, &pos), STORE_OK);
+    CHECK_EQ(append(d, "s", "by redis \xff", NULL), STORE_OK);
+    CHECK_EQ(put_fields(r, "s", "n\xc3\xa4ve\n", "python"), STORE_OK);
+    for (int i = 0; i < 2; i++) {
+        struct store_op op;
+        CHECK_EQ(load(i ? r : d, "s", &op), STORE_OK);
+        CHECK_EQ(op.update_count, 2);
+        CHECK_MEM(op.updates[0].data, op.updates[0].len, all, 256);
+        CHECK_STR(buf_str(&op.updates[1]), "by redis \xff");
+        CHECK_STR(buf_str(&op.text), "n\xc3\xa4ve\n");
+        store_op_release(&op);
+    }
+    CHECK_EQ(put(r, STORE_SNAPSHOT, "s", all, 256, &pos), STORE_OK);
+    struct store_op op;
+    CHECK_EQ(load(d, "s", &op), STORE_OK);
+    CHECK_MEM(op.snapshot.data, op.snapshot.len, all, 256);
+    CHECK_EQ(op.update_count, 1);
+    store_op_release(&op);
+    store_close(r);
+    store_close(d);
 }

@@ -2,6 +2,8 @@
 #include "store/stream.h"
 #include "tests/store/link_fixture.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -139,6 +141,31 @@ TEST(stream_a_server_that_does_not_accept)
     CHECK(now_s() - t > 0.19 && now_s() - t < 1);
     while (n--)
         stream_close(s[n]);
+    close(fd);
+}
+
+/* Stands before libc's: for one name there is a resolver that never answers. */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (!strcmp(host, "slow.invalid") && !(hints->ai_flags & AI_NUMERICHOST))
+        sleep_ms(600);
+    return real(!strcmp(host, "slow.invalid") ? "localhost" : host, service, hints, out);
+}
+
+TEST(stream_a_name_that_is_not_found_in_time)
+{
+    int port, fd = listener(&port, 5);
+    char err[200];
+    double t = now_s();
+    CHECK(!open_stream("slow.invalid", port, false, 200, err));
+    CHECK_STR(err, "the name was not found in time");
+    CHECK(now_s() - t > 0.19 && now_s() - t < 0.5);
+    struct stream *s = open_stream("slow.invalid", port, false, 2000, err);
+    CHECK(s);
+    stream_close(s);
     close(fd);
 }
 

@@ -14,6 +14,7 @@ const commands = {
   fault: fault => server.fault(fault),
   stats: ({ name }) => name === 'streams' ? server.streams.size : server.stats[name] ?? server.stats.paths[name] ?? 0,
   header: ({ name }) => server.lastRequest.headers[name] ?? '',
+  heal: () => { server.faults = [] },
   token: ({ token }) => { server.token = token },
   mute: () => server.mute(),
   cut: ({ properly }) => server.cut(properly),

@@ -1,6 +1,6 @@
 // A stand-in for Upstash's REST interface on a real redis-server. What it says is what Upstash documents
 // (https://upstash.com/docs/redis/features/restapi) and what its client, @upstash/redis, relies on; error texts are
-// Upstash's where they are known. docs/testing.md lists what is assumed.
+// Upstash's where they are known. docs/upstash.md lists what is assumed.
 
 import http from 'node:http'
 import https from 'node:https'
@@ -126,11 +126,12 @@ const REQUEST_MAX = 10 * 1024 * 1024
 
 export class Upstash {
   /**
-   * redis: { port, host }. token. tls: { key, cert }. sse: { blank, multiline }: whether a blank line ends an event, and
-   * whether a newline in a message makes a line of its event; both as the format wants it unless said otherwise.
+   * redis: { port, host }. token. tls: { key, cert }. sse: { blank, multiline, lag }: whether a blank line ends an event, and
+   * whether a newline in a message makes a line of its event, both as the format wants it unless said otherwise; by how many
+   * ms streams lag behind, one number after the other for the streams as they come.
    */
   constructor ({ redis, token = 'a-token', tls, sse = {} }) {
-    Object.assign(this, { redis, token, tls, sse: { blank: true, multiline: true, ...sse } })
+    Object.assign(this, { redis, token, tls, sse: { blank: true, multiline: true, lag: [0], ...sse }, opened: 0 })
     this.stats = { requests: 0, commands: 0, connections: 0, largest: 0, paths: {} }
     this.faults = []
     this.streams = new Set()
@@ -266,11 +267,14 @@ export class Upstash {
   subscribe (request, response, name, channels) {
     if (!/\btext\/event-stream\b/.test(request.headers.accept ?? '') || !channels.length) return [400, failure(`ERR wrong number of arguments for '${name}' command`)]
     const stream = { response }
+    const lag = this.sse.lag[this.opened++ % this.sse.lag.length]
     const event = parts => {
       if (parts instanceof RedisError) response.end(failure(parts.text))
       if (stream.muted || !Array.isArray(parts)) return
       const value = parts.map(part => String(part)).join(',')
-      response.write(`data: ${this.sse.multiline ? value.replaceAll('\n', '\ndata: ') : value}${this.sse.blank ? '\n\n' : '\n'}`)
+      const text = `data: ${this.sse.multiline ? value.replaceAll('\n', '\ndata: ') : value}${this.sse.blank ? '\n\n' : '\n'}`
+      if (lag) setTimeout(() => response.write(text), lag)
+      else response.write(text)
     }
     const connection = new Resp({ ...this.redis, push: event })
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
