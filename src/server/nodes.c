@@ -5,7 +5,8 @@
  * What servers tell each other (STORE_TELL) begins with one byte:
  *
  *     a payload    awareness of people who are connected to the teller; or that they are gone
- *     q            who is in this bytecrowd? Every server answers with `a`
+ *     A payload    the same of everybody who is connected to the teller: whoever is not in it, is not
+ *     q            who is in this bytecrowd? Every server answers with `A`
  *     h            I am alive; to all, while anybody is connected
  *
  * A server of which nothing was heard for NODE_TIMEOUT_MS is dead, and its people are gone. One that
@@ -91,9 +92,9 @@ void nodes_tell(struct server *s, const char *id, char kind, const struct buf *d
     store_queue_submit(s->queue, &tell_new(s, id, kind, data)->op);
 }
 
-static void announce(struct room *r, void *arg)
+static void meet(struct room *r, void *arg)
 {
-    room_tell_awareness(r, true);
+    room_meet(r);
 }
 
 static void beaten(struct store_op *op)
@@ -104,7 +105,9 @@ static void beaten(struct store_op *op)
         bool late = s->beat_ok_ms && t->sent_ms - s->beat_ok_ms > NODE_TIMEOUT_MS / 2;
         s->beat_ok_ms = t->sent_ms;
         if (late)
-            each_room(s, announce, NULL);
+            each_room(s, meet, NULL);
+    } else {
+        s->beat_ms = 0; /* with the next tick */
     }
     told(op);
 }
@@ -219,10 +222,13 @@ static void tick(void *udata)
 
 static void resume(struct room *r, void *arg)
 {
+    room_save_retry(r);
+    room_meet(r);
     room_resume(r);
 }
 
-/* The store's connection is another one than before: so may be what it holds. */
+/* The store's connection is another one than before: so may be what it holds. And what was told
+ * meanwhile did not get through. */
 void nodes_generation(struct server *s, uint32_t generation)
 {
     bool again = s->generation && generation != s->generation;
