@@ -155,15 +155,18 @@ install-lib: lib ## install libyata alone: PREFIX=/usr/local LIBDIR=PREFIX/lib D
 	@chmod 644 "$(TO)$(LIBDIR)/pkgconfig/yata.pc"
 	@[ -n "$(TO)" ] || ldconfig 2>/dev/null || true
 
+MAN := bytecrowds.1 bytecrowds-export.1 bytecrowds-import.1 ydoc.1
 install: release install-lib ## install bytecrowds, ydoc, their manual pages and libyata: PREFIX= DESTDIR=
 	@$(INSTALL) -d "$(TO)$(BINDIR)" "$(TO)$(MANDIR)/man1"
 	@$(INSTALL) -m 755 build/release/bytecrowds build/release/ydoc "$(TO)$(BINDIR)"
 	@build/release/bytecrowds --help | contrib/man bytecrowds $(VERSION) 'realtime code sharing' >build/bytecrowds.1
 	@build/release/ydoc --help | contrib/man ydoc $(VERSION) 'updates of Yjs documents' >build/ydoc.1
-	@$(INSTALL) -m 644 build/bytecrowds.1 build/ydoc.1 "$(TO)$(MANDIR)/man1"
+	@for c in export import; do build/release/bytecrowds $$c --help | \
+	    contrib/man bytecrowds-$$c $(VERSION) 'everything between stores by way of a file' >build/bytecrowds-$$c.1; done
+	@$(INSTALL) -m 644 $(MAN:%=build/%) "$(TO)$(MANDIR)/man1"
 
 uninstall: ## take away what install put there, with the same PREFIX, LIBDIR, DESTDIR
-	@rm -f $(addprefix "$(TO)$(BINDIR)"/,bytecrowds ydoc) $(addprefix "$(TO)$(MANDIR)"/man1/,bytecrowds.1 ydoc.1) \
+	@rm -f $(addprefix "$(TO)$(BINDIR)"/,bytecrowds ydoc) $(addprefix "$(TO)$(MANDIR)"/man1/,$(MAN)) \
 	    $(addprefix "$(TO)$(LIBDIR)"/,libyata.a libyata.so $(YATA_SONAME) $(YATA_SO) pkgconfig/yata.pc) \
 	    "$(TO)$(INCLUDEDIR)/yata/y.h"
 	@rmdir "$(TO)$(INCLUDEDIR)/yata" 2>/dev/null || true

@@ -353,7 +353,7 @@ static enum config_result read_flags(struct config *c, int argc, char **argv, ch
 static const char *contradiction(const struct config *c)
 {
     bool rest = strncmp(c->store, "https:", 6) == 0 || strncmp(c->store, "http:", 5) == 0;
-    if (c->server.max_pending > c->server.max_document)
+    if (c->command == COMMAND_SERVE && c->server.max_pending > c->server.max_document)
         return "--max-pending is more than --max-document";
     if (!c->store_opts.tls_cert != !c->store_opts.tls_key)
         return "--store-cert and --store-key go together";

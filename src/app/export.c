@@ -20,6 +20,7 @@
 
 #define WRITE_BYTES (64u * 1024)
 #define READ_BYTES (1u * 1024 * 1024)
+#define LISTS_MAX 100
 
 struct exporter {
     struct transfer t;
@@ -318,9 +319,12 @@ static int export_names(struct exporter *e, struct buf *names, size_t count)
     return flush(e);
 }
 
-static int export_all(struct exporter *e)
+/* Looks through the whole list, or until the connection was made anew: *torn. */
+static int export_list(struct exporter *e, bool *torn)
 {
     struct store_op op = {.kind = STORE_LIST}, *ops = &op;
+    uint32_t first = 0;
+    bool begun = false;
     int result;
     do {
         result = transfer_stopped() ? -1 : transfer_run(&e->t, &ops, 1);
@@ -330,13 +334,31 @@ static int export_all(struct exporter *e)
         }
         if (result == 0)
             result = export_names(e, op.names, op.name_count);
+        *torn = begun && op.generation != first;
+        first = op.generation;
+        begun = true;
         struct buf cursor = op.cursor;
         op.cursor = (struct buf){0};
         store_op_release(&op);
         op = (struct store_op){.kind = STORE_LIST, .cursor = cursor};
-    } while (result == 0 && op.cursor.len);
+    } while (result == 0 && !*torn && op.cursor.len);
     store_op_release(&op);
     return result;
+}
+
+/* A cursor means nothing to a Redis that was started again, nor to another that took its place: it
+ * would pass over some. So then the list is begun anew; what was exported is not read again. */
+static int export_all(struct exporter *e)
+{
+    for (int i = 0; i < LISTS_MAX; i++) {
+        bool torn = false;
+        if (export_list(e, &torn) < 0)
+            return -1;
+        if (!torn)
+            return 0;
+    }
+    transfer_say(&e->t, "the connection to the store is lost too often to list what it has");
+    return -1;
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */

@@ -22,6 +22,19 @@ static void print_address(const struct config *c, uint16_t port)
     fflush(stdout);
 }
 
+/* What the store could not take must be refused, not taken and never saved. */
+static void limit_to_store(struct server_opts *o, size_t max)
+{
+    if (o->max_document <= max)
+        return;
+    log_info("the store takes less than --max-document", LOG_INT("bytes", max));
+    o->max_document = max;
+    if (o->max_update > max)
+        o->max_update = max;
+    if (o->max_pending > max)
+        o->max_pending = max;
+}
+
 static int serve(struct config *c)
 {
     char err[256];
@@ -30,6 +43,7 @@ static int serve(struct config *c)
         fprintf(stderr, "bytecrowds: --store: %s\n", err);
         return 1;
     }
+    limit_to_store(&c->server, store_max_value(store));
     c->server.store = store;
     c->server.assets = (struct asset_table){assets, assets_count};
     struct server *s = server_new(&c->server, err, sizeof(err));

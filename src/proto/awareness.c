@@ -24,6 +24,7 @@
 struct state {
     uint64_t client, clock;
     uint64_t gone_ms; /* when it went; only in `gone` */
+    uint64_t named;   /* the last awareness_keep() that had it */
     char *json;       /* NULL: gone */
     size_t len;
     struct awareness_owner *owner;
@@ -37,6 +38,7 @@ struct awareness {
     struct table states; /* client id -> struct state */
     struct list here, gone, changes, local_changes;
     size_t count, gone_count;
+    uint64_t keeps; /* calls of awareness_keep() */
 };
 
 /* One entry of a payload on its way in. */
@@ -216,7 +218,7 @@ static int check(const struct awareness *a, const struct awareness_owner *owner,
         const struct state *s = table_get(&a->states, &e.client, sizeof(e.client));
         if (is_news(s, &e))
             *spent += e.len + STATE_COST;
-        if (!self && alone && e.json)
+        if (!self && alone && e.json && !owner->remote)
             self = e.client + 1;
         if (!is_news(s, &e) || !e.json) {
             owning += s && s->json && e.json && self == e.client + 1 && s->owner != owner;
@@ -281,7 +283,7 @@ int awareness_apply(struct awareness *a, struct awareness_owner *owner, const vo
         e.json = y_read_string(&r, &e.len);
         if (e.len == 4 && memcmp(e.json, "null", 4) == 0)
             e.json = NULL;
-        if (n == 1 && !owner->self && e.json)
+        if (n == 1 && !owner->self && e.json && !owner->remote)
             owner->self = e.client + 1;
         const struct state *s = outdated(a, owner, &e);
         if (s) {
@@ -309,6 +311,29 @@ void awareness_drop(struct awareness *a, struct awareness_owner *owner, uint64_t
             s->clock += !owner->remote;
             go(a, s, owner, now_ms);
         }
+    }
+}
+
+void awareness_keep(struct awareness *a, struct awareness_owner *owner, const void *payload,
+                    size_t len, uint64_t now_ms)
+{
+    struct y_reader r = y_reader_of(payload, len);
+    uint64_t n = y_read_varuint(&r);
+    a->keeps++;
+    while (n-- && !r.error) {
+        uint64_t client = y_read_varuint(&r);
+        y_read_varuint(&r);
+        size_t json_len;
+        y_read_string(&r, &json_len);
+        struct state *s = table_get(&a->states, &client, sizeof(client));
+        if (s)
+            s->named = a->keeps;
+    }
+    list_each(i, &a->here)
+    {
+        struct state *s = container_of(i, struct state, node);
+        if (s->owner == owner && s->named != a->keeps)
+            go(a, s, owner, now_ms);
     }
 }
 

@@ -42,7 +42,7 @@ enum awareness_error {
 /* A connection, to this module: what it announced, so that it goes when the connection goes. All
  * zero to begin with. The first client that an owner announces, alone in its payload, is itself: a
  * stock client begins so. That one stays its own even when somebody else's echo of it came first.
- */
+ * A remote owner is nobody itself: who moves from one server to another goes with the news. */
 struct awareness_owner {
     bool remote;   /* another server: it speaks for many, and passes on only what was checked */
     uint64_t self; /* client id + 1; 0: unknown */
@@ -65,6 +65,10 @@ int awareness_apply(struct awareness *a, struct awareness_owner *owner, const vo
  * they have, so that they are seen again with their next move, should that server only have been away;
  * and other servers need not be told. */
 void awareness_drop(struct awareness *a, struct awareness_owner *owner, uint64_t now_ms);
+/* After awareness_apply() of a payload with everybody who is at a remote owner: whom else it announced
+ * has gone, and that was not heard. They go as with awareness_drop(). */
+void awareness_keep(struct awareness *a, struct awareness_owner *owner, const void *payload,
+                    size_t len, uint64_t now_ms);
 /* Appends the payload of all changes since the last call; returns how many (0: nothing appended).
  */
 size_t awareness_take(struct awareness *a, struct buf *out);

@@ -5,7 +5,8 @@
  * What servers tell each other (STORE_TELL) begins with one byte:
  *
  *     a payload    awareness of people who are connected to the teller; or that they are gone
- *     q            who is in this bytecrowd? Every server answers with `a`
+ *     A payload    the same of everybody who is connected to the teller: whoever is not in it, is not
+ *     q            who is in this bytecrowd? Every server answers with `A`
  *     h            I am alive; to all, while anybody is connected
  *
  * A server of which nothing was heard for NODE_TIMEOUT_MS is dead, and its people are gone. One that
@@ -26,6 +27,11 @@
 #define NODE_TIMEOUT_MS 8500
 /* Without the feed the log is read again this often: others' edits come late, but they come. */
 #define POLL_MS 1000
+/* With it the log is read when there was no news for so long, or when an append from here has not come
+ * back as news: a message can be lost on its way between the nodes of a Cluster, say, with no
+ * connection lost. */
+#define QUIET_MS 15000
+#define ECHO_MS 2000
 
 struct node {
     uint64_t id, heard_ms;
@@ -86,9 +92,9 @@ void nodes_tell(struct server *s, const char *id, char kind, const struct buf *d
     store_queue_submit(s->queue, &tell_new(s, id, kind, data)->op);
 }
 
-static void announce(struct room *r, void *arg)
+static void meet(struct room *r, void *arg)
 {
-    room_tell_awareness(r, true);
+    room_meet(r);
 }
 
 static void beaten(struct store_op *op)
@@ -99,7 +105,9 @@ static void beaten(struct store_op *op)
         bool late = s->beat_ok_ms && t->sent_ms - s->beat_ok_ms > NODE_TIMEOUT_MS / 2;
         s->beat_ok_ms = t->sent_ms;
         if (late)
-            each_room(s, announce, NULL);
+            each_room(s, meet, NULL);
+    } else {
+        s->beat_ms = 0; /* with the next tick */
     }
     told(op);
 }
@@ -185,7 +193,14 @@ static void bury(struct server *s, uint64_t now)
 
 static void poll_room(struct room *r, void *arg)
 {
-    if (r->phase == ROOM_LIVE && !list_empty(&r->members) && !r->resume_due)
+    uint64_t now = *(uint64_t *)arg, most = QUIET_MS;
+    const struct server *s = r->srv;
+    if (s->feed_lost_ms && now - s->feed_lost_ms >= POLL_MS)
+        most = POLL_MS;
+    else if (store_pos_cmp(r->acked, r->pos) > 0)
+        most = ECHO_MS;
+    if (r->phase == ROOM_LIVE && !list_empty(&r->members) && !r->resume_due &&
+        now - r->known_ms >= most)
         room_resume(r);
 }
 
@@ -202,16 +217,18 @@ static void tick(void *udata)
     if (now - s->beat_ms >= HEARTBEAT_MS && s->rooms.count && !s->stop_us)
         beat(s, now);
     bury(s, now);
-    if (s->feed_lost_ms && now - s->feed_lost_ms >= POLL_MS)
-        each_room(s, poll_room, NULL);
+    each_room(s, poll_room, &now);
 }
 
 static void resume(struct room *r, void *arg)
 {
+    room_save_retry(r);
+    room_meet(r);
     room_resume(r);
 }
 
-/* The store's connection is another one than before: so may be what it holds. */
+/* The store's connection is another one than before: so may be what it holds. And what was told
+ * meanwhile did not get through. */
 void nodes_generation(struct server *s, uint32_t generation)
 {
     bool again = s->generation && generation != s->generation;

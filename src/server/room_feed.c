@@ -166,6 +166,7 @@ static void resumed(struct store_op *op)
         return;
     }
     r->resume_backoff_ms = 0;
+    r->known_ms = net_now_us() / 1000;
     r->pos = op->pos;
     if (op->whole) {
         r->snapshot_bytes = op->snapshot.len;
@@ -220,16 +221,24 @@ void room_tell_awareness(struct room *r, bool everybody)
     struct buf b = {0};
     if (!r->srv->feed)
         return;
-    if (everybody)
-        awareness_all_local(r->awareness, &b);
-    else
+    if (everybody && !awareness_all_local(r->awareness, &b))
+        buf_putc(&b, 0); /* nobody, which is news to whom it was not */
+    else if (!everybody)
         awareness_take_local(r->awareness, &b);
     if (b.len)
-        nodes_tell(r->srv, r->name, 'a', &b);
+        nodes_tell(r->srv, r->name, everybody ? 'A' : 'a', &b);
     buf_release(&b);
 }
 
-static void heard_awareness(struct room *r, uint64_t node, const uint8_t *data, size_t len)
+/* What was told while this server was away, and what it told itself, is lost: so all of it again. */
+void room_meet(struct room *r)
+{
+    nodes_tell(r->srv, r->name, 'q', NULL);
+    room_tell_awareness(r, true);
+}
+
+static void heard_awareness(struct room *r, uint64_t node, const uint8_t *data, size_t len,
+                            bool everybody)
 {
     struct buf truth = {0};
     struct peer *p = peer_of(r, node);
@@ -237,6 +246,8 @@ static void heard_awareness(struct room *r, uint64_t node, const uint8_t *data, 
         awareness_apply(r->awareness, &p->awareness, data, len, net_now_us() / 1000, &truth);
     if (error < 0)
         log_warn("another server sent awareness that is not well-formed", LOG_STR("name", r->name));
+    else if (everybody)
+        awareness_keep(r->awareness, &p->awareness, data, len, net_now_us() / 1000);
     if (truth.len)
         nodes_tell(r->srv, r->name, 'a', &truth);
     buf_release(&truth);
@@ -294,6 +305,7 @@ static void take_news(struct room *r, const struct feed_news *news)
         return;
     }
     r->pos = news->pos;
+    r->known_ms = net_now_us() / 1000;
     r->log_count++;
     r->log_bytes += news->data.len;
 }
@@ -341,9 +353,10 @@ static void heard_told(struct room *r, const struct feed_news *news)
 {
     if (!news->data.len)
         return;
-    if (news->data.data[0] == 'a')
-        heard_awareness(r, news->node, news->data.data + 1, news->data.len - 1);
-    else if (news->data.data[0] == 'q')
+    uint8_t kind = news->data.data[0];
+    if (kind == 'a' || kind == 'A')
+        heard_awareness(r, news->node, news->data.data + 1, news->data.len - 1, kind == 'A');
+    else if (kind == 'q')
         room_tell_awareness(r, true);
 }
 
@@ -352,8 +365,7 @@ void room_heard(struct room *r, const struct feed_news *news)
 {
     switch (news->kind) {
     case FEED_FOLLOWING:
-        nodes_tell(r->srv, r->name, 'q', NULL);
-        room_tell_awareness(r, true);
+        room_meet(r);
         room_resume(r);
         break;
     case FEED_UPDATE:

@@ -174,6 +174,7 @@ static void loaded(struct store_op *op)
         return;
     }
     r->pos = op->pos;
+    r->known_ms = net_now_us() / 1000;
     compare_fields(r, op);
     log_debug("room opened", LOG_STR("name", r->name), LOG_INT("updates", op->update_count));
     store_op_release(op);

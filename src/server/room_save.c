@@ -279,6 +279,13 @@ static void retry(void *udata)
     room_due(udata);
 }
 
+/* The store is back: what waits for its next try need not wait. */
+void room_save_retry(struct room *r)
+{
+    if (net_timer_active(r->retry_timer))
+        net_timer_start(r->retry_timer, 0, 0);
+}
+
 /* --- fields ----------------------------------------------------------------------------------- */
 
 /* FNV-1a. 0 means "not known". */

@@ -125,6 +125,7 @@ struct room {
 
     /* other servers, room_feed.c */
     bool resume_due, resuming;
+    uint64_t known_ms; /* when the log was last read, or moved on by news */
     uint32_t resume_backoff_ms;
     struct net_timer *resume_timer;
     struct list peers; /* struct peer */
@@ -160,6 +161,7 @@ void room_save_release(struct room *r);
 void room_save_update(struct room *r, const void *update, size_t len);
 void room_save_owe(struct room *r, struct client *c);
 void room_save_kick(struct room *r);
+void room_save_retry(struct room *r);
 void room_save_fields_later(struct room *r, bool here);
 void room_save_heard_fields(struct room *r, struct store_pos pos, uint64_t hash);
 /* Something was finished: is there a snapshot to take, or can the room go? It may be freed. */
@@ -179,6 +181,7 @@ void room_heard(struct room *r, const struct feed_news *news);
 /* Reads what the log has beyond what is known, soon. */
 void room_resume(struct room *r);
 void room_tell_awareness(struct room *r, bool everybody);
+void room_meet(struct room *r);
 void room_node_gone(struct room *r, uint64_t node);
 
 /* nodes.c */

@@ -67,6 +67,24 @@ void news_write_pos(char out[48], struct store_pos pos)
     snprintf(out, 48, "%" PRIu64 "-%" PRIu64, pos.hi, pos.lo);
 }
 
+/* A line break in a message would be one more event to who reads it from a REST stream; so it is
+ * escaped, and the backslash with it. */
+static bool unescape(struct buf *out, const char *s, size_t len)
+{
+    const char *end = s + len;
+    while (s < end) {
+        const char *slash = memchr(s, '\\', (size_t)(end - s));
+        buf_append(out, s, (size_t)((slash ? slash : end) - s));
+        if (!slash)
+            return true;
+        if (slash + 1 == end || !strchr("\\rn", slash[1]) || !slash[1])
+            return false;
+        buf_putc(out, slash[1] == 'r' ? '\r' : slash[1] == 'n' ? '\n' : '\\');
+        s = slash + 2;
+    }
+    return true;
+}
+
 static bool read_update(const char *s, size_t len, bool base64, bool binary, struct feed_news *n)
 {
     const char *prev, *pos;
@@ -77,19 +95,13 @@ static bool read_update(const char *s, size_t len, bool base64, bool binary, str
     n->kind = FEED_UPDATE;
     if (base64)
         return base64_decode(&n->data, s, len);
-    if (binary)
-        buf_append(&n->data, s, len);
-    return true;
+    return !binary || unescape(&n->data, s, len);
 }
 
-static bool read_told(const char *s, size_t len, bool base64, bool binary, struct feed_news *n)
+static bool read_told(const char *s, size_t len, struct feed_news *n)
 {
     n->kind = FEED_TOLD;
-    if (base64)
-        return base64_decode(&n->data, s, len);
-    if (binary)
-        buf_append(&n->data, s, len);
-    return binary;
+    return base64_decode(&n->data, s, len);
 }
 
 static bool read_fields(const char *s, size_t len, struct feed_news *n)
@@ -126,8 +138,7 @@ bool news_read(const void *message, size_t len, bool binary, struct feed_news *n
     case 'U':
         return read_update(s, len, *kind == 'U', binary, news);
     case 't':
-    case 'T':
-        return read_told(s, len, *kind == 'T', binary, news);
+        return read_told(s, len, news);
     case 'f':
         return read_fields(s, len, news);
     case 's':
@@ -136,13 +147,10 @@ bool news_read(const void *message, size_t len, bool binary, struct feed_news *n
     return false;
 }
 
-void news_write_told(struct buf *out, uint64_t node, const struct buf *data, bool base64)
+void news_write_told(struct buf *out, uint64_t node, const struct buf *data)
 {
-    buf_printf(out, "%c %016" PRIx64 " ", base64 ? 'T' : 't', node);
-    if (base64)
-        base64_encode(out, data->data, data->len);
-    else
-        buf_append(out, data->data, data->len);
+    buf_printf(out, "t %016" PRIx64 " ", node);
+    base64_encode(out, data->data, data->len);
 }
 
 void news_channel(char out[NEWS_CHANNEL_MAX], int db, const char *id)

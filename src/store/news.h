@@ -2,10 +2,11 @@
  * What servers tell each other on a Redis channel, one message each. A message begins with text and
  * ends with data, which may be anything:
  *
- *     u <node> <prev> <pos> <data>    an update was appended at pos, right behind prev; U: in base64
+ *     u <node> <prev> <pos> <data>    an update was appended at pos, right behind prev; line breaks are
+ *                                     escaped (\\r, \\n, and \\\\ for a backslash). U: in base64
  *     s <node> <pos> <size>           a snapshot replaced the log up to pos
  *     f <node> <pos> <hash>           the fields were written by a server that had the log up to pos
- *     t <node> <data>                 STORE_TELL; T: in base64
+ *     t <node> <data>                 STORE_TELL, in base64: it is small, and lost if it is mangled
  *
  * node and hash are 16 hexadecimal digits, positions are stream ids. The scripts of redis_script.c
  * write the first three.
@@ -16,11 +17,11 @@
 #include "store/feed.h"
 
 /* Reads a message into *news: kind, node, positions, hash and data, which the caller releases. False
- * if it is none of these. Data that a REST stream has mangled is left out (raw data is kept only if
- * `binary` says that the way here was safe for it), or, for STORE_TELL, makes the message none. */
+ * if it is none of these. Raw data is kept only if `binary` says that the way here was safe for it; a
+ * REST stream mangles it. */
 bool news_read(const void *message, size_t len, bool binary, struct feed_news *news);
 /* Appends the message of a STORE_TELL. */
-void news_write_told(struct buf *out, uint64_t node, const struct buf *data, bool base64);
+void news_write_told(struct buf *out, uint64_t node, const struct buf *data);
 
 /* The channel of a bytecrowd, or (id NULL) that of all servers. Channels of Redis are the same in all
  * its databases, so one that is not 0 is in the name: servers of different ones must not meet. */

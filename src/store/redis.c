@@ -174,7 +174,7 @@ static void prepare_import(struct redis_store *s, struct prepared *p, const stru
 
 static void prepare_tell(struct redis_store *s, struct prepared *p, const struct store_op *op)
 {
-    news_write_told(&p->data, s->base.node, &op->data, s->text_only);
+    news_write_told(&p->data, s->base.node, &op->data);
     redis_arg_str(&p->command, "PUBLISH");
     news_channel(p->channel, s->target.url.db, op->id);
     redis_arg_str(&p->command, p->channel);

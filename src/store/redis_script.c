@@ -73,8 +73,13 @@ static const char *const texts[SCRIPTS] = {
         "local prev = last[1] and last[1][1] or redis.call('HGET', KEYS[3], 'upto') or '0-0' "
         "local id = redis.call('XADD', KEYS[2], '*', ARGV[4], ARGV[5]) "
         "if ARGV[3] ~= '0' then redis.call('HSET', KEYS[4], w, ARGV[3] .. ' ' .. id) end "
+        "local told = ARGV[5] "
+        "if ARGV[4] == 'u' then "
+        "  told = string.gsub(told, '[\\\\\\r\\n]', {['\\\\']='\\\\\\\\', ['\\r']='\\\\r', "
+        "['\\n']='\\\\n'}) "
+        "end "
         "redis.pcall('PUBLISH', ARGV[1], (ARGV[4] == 'u' and 'u ' or 'U ') .. ARGV[2] .. ' ' .. "
-        "prev .. ' ' .. id .. ' ' .. ARGV[5]) "
+        "prev .. ' ' .. id .. ' ' .. told) "
         "return id",
 
     /* ARGV: channel, node, state or state64, data, pos, the id after pos. -> 0: there is a newer

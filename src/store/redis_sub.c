@@ -16,7 +16,7 @@ struct conn_sub {
     struct redis_sentinels *sentinels; /* NULL: none */
     uint32_t timeout_ms;
     uint64_t heard_ms, asked_ms; /* the last reply; the last PING after it, 0: none */
-    redisReply *reply; /* that the last message points into */
+    redisReply *reply;           /* that the last message points into */
 };
 
 static uint64_t now_ms(void)

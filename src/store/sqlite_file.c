@@ -31,7 +31,22 @@ static const char *const upgrades[] = {
     "CREATE INDEX updates_by_id ON updates (id, seq);"
     "CREATE TABLE snapshots (id TEXT PRIMARY KEY, state BLOB NOT NULL, upto INTEGER NOT NULL)"
     " WITHOUT ROWID;",
-    /* Not a column of bytecrowds: a log may be there before the fields are. */
+    /* Big rows left the trees that are searched: to pass by a row of a table without rowid, SQLite
+     * reads all of it, so one snapshot of 60 MB cost each lookup that met it 60 ms. `opened` is no
+     * column of bytecrowds, because a log may be there before the fields are. */
+    "ALTER TABLE bytecrowds RENAME TO bytecrowds_1;"
+    "ALTER TABLE snapshots RENAME TO snapshots_1;"
+    "CREATE TABLE bytecrowds ("
+    " id TEXT PRIMARY KEY NOT NULL, text TEXT, language TEXT, authorized_emails TEXT,"
+    " created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),"
+    " updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));"
+    "CREATE TABLE snapshots (id TEXT PRIMARY KEY NOT NULL, state BLOB NOT NULL,"
+    " upto INTEGER NOT NULL);"
+    "INSERT INTO bytecrowds (id, text, language, authorized_emails, created_at, updated_at)"
+    " SELECT id, text, language, authorized_emails, created_at, updated_at FROM bytecrowds_1;"
+    "INSERT INTO snapshots (id, state, upto) SELECT id, state, upto FROM snapshots_1;"
+    "DROP TABLE bytecrowds_1;"
+    "DROP TABLE snapshots_1;"
     "CREATE TABLE opened (id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(upgrades) / sizeof(upgrades[0])))

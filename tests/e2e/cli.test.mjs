@@ -48,15 +48,18 @@ test('the README has every option that --help has, with the same default', () =>
   }
 })
 
-const GOOD = { listen: '127.0.0.1:0', store: 'sqlite::memory:', 'allowed-origins': 'https://a.example', 'log-level': 'debug', 'log-format': 'json' }
+const GOOD = { listen: '127.0.0.1:0', store: 'sqlite::memory:', 'store-replicas': '2', 'allowed-origins': 'https://a.example', 'log-level': 'debug', 'log-format': 'json' }
 const BAD = {
   listen: ['', '8080', ':8080', '127.0.0.1', '127.0.0.1:', '127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1:80x', '::1:80', `${'a'.repeat(300)}:80`],
   store: ['', 'mysql://x', 'sqlite', 'redis://', 'redis://host:99999', 'redis://host/x'],
+  'store-replicas': ['', 'x', '-1', '17', '1K'],
   'log-level': ['', 'INFO', 'verbose'],
   'log-format': ['', 'xml'],
   MS: ['', 'x', '-1', '1.5', '1m', '1 s', '99999999999999999999', '0x10', '1e3', ' 1'],
   BYTES: ['', 'x', '-1', '1.5M', '1MB', '1m', '1T', '0', '99999999999G', '1023'],
-  N: ['', 'x', '-1', '0', '1K', '99999999999']
+  N: ['', 'x', '-1', '0', '1K', '99999999999'],
+  FILE: [''],
+  DURATION: ['', 'x', '90', '-1d', '1.5h', '1w', '1 d', '999ms', '36501d', '99999999999999999d', '1D']
 }
 const placeholder = name => new RegExp(`^  --${name} ([A-Z:]+)`, 'm').exec(help)[1]
 
@@ -97,10 +100,13 @@ test('unknown flags, variables and left-overs are refused', () => {
   refused([], { BYTECROWDS_listen: '127.0.0.1:0' }, /unknown environment variable BYTECROWDS_listen/)
   refused([], { BYTECROWDS_: '' }, /unknown environment variable BYTECROWDS_/)
   refused(['--max-pending', '2M', '--max-document', '1M'], {}, /max-pending is more than --max-document/)
+  refused(['--store-cert', '/dev/null'], {}, /--store-cert and --store-key go together/)
+  refused(['--store', 'https://redis.example'], {}, /this URL needs a token: set UPSTASH_REDIS_REST_TOKEN/)
+  refused(['--force', '--existing=skip'], {}, /unknown option --force/)
 })
 
 test('every option is taken as a flag, as --flag=value and as a variable', async () => {
-  const value = name => GOOD[name] ?? { MS: '2s', BYTES: '8M', N: '5000' }[placeholder(name)]
+  const value = name => GOOD[name] ?? { MS: '2s', BYTES: '8M', N: '5000', FILE: '/dev/null', DURATION: '90d' }[placeholder(name)]
   for (const how of ['flag', 'equals', 'variable']) {
     const args = []
     const env = {}

@@ -156,6 +156,33 @@ test('people who move from node to node are seen where they are', async () => {
   await stopAll(nodes, redis)
 })
 
+test('who comes, moves and goes while a node does not hear it: it is known there afterwards', async () => {
+  const redis = await startRedis()
+  const proxy = new Proxy(redis.port)
+  await proxy.listen()
+  const nodes = await startNodes(2, [`redis://127.0.0.1:${proxy.port}`, redis.url])
+  const world = new World({ store: redis, nodes })
+  const [observer] = await world.join(1, ['quiet'], { nodes: [0] })
+  const others = await world.join(3, ['quiet'], { nodes: [1] })
+  await world.checkPresence()
+  for (const outage of [async () => { await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub') }, async () => { proxy.refuse(); proxy.cut(); await sleep(1500) }]) {
+    const broken = outage()
+    others.shift().leave()
+    others[0].awareness.setLocalStateField('at', 77 + others.length)
+    others.push(...await world.join(1, ['quiet'], { nodes: [1] }))
+    await broken
+    await proxy.heal()
+    await until(() => observer.awareness.states.get(others[0].doc.clientID)?.at === 77 + others.length - 1, 'the cursor of who moved')
+    await world.checkPresence(GONE)
+    // Somebody new hears what the node knows.
+    await world.join(1, ['quiet'], { nodes: [0] })
+    await world.checkPresence(2000)
+  }
+  await world.end()
+  await stopAll(nodes, redis)
+  proxy.close()
+})
+
 const PASTE = 'a paste of sixty-four bytes, which is repeated until it is long\n'.repeat(16384) // 1 MiB
 
 test('a node that has too much to write while Redis is away writes its whole document', async () => {

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct buf told = {0}, message = {0};
     buf_append(&told, data, size);
-    news_write_told(&message, size, &told, size & 1);
+    news_write_told(&message, size, &told);
     struct feed_news n = {0};
     if (!news_read(message.data, message.len, true, &n) || n.kind != FEED_TOLD || n.node != size ||
         n.data.len != size || (size && memcmp(n.data.data, data, size) != 0))

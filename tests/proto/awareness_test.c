@@ -303,6 +303,32 @@ TEST(awareness_people_of_a_silent_server_come_back_with_their_next_move)
     awareness_free(a);
 }
 
+/* Who left, or moved to this server or another one, while that server could not be heard. */
+TEST(awareness_of_another_server_is_only_who_it_names_when_it_names_all)
+{
+    struct awareness *a = awareness_new(&(struct awareness_limits){.other_servers = true});
+    struct awareness_owner there = {.remote = true}, third = {.remote = true}, here = {0};
+    struct buf b = {0};
+    for (uint64_t client = 2; client <= 5; client++)
+        CHECK_EQ(say(a, &there, client, 4, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &here, 4, 4, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &third, 5, 6, "{}"), AWARENESS_OK);
+    CHECK_EQ(awareness_take(a, &b), 4);
+    buf_clear(&b);
+    proto_varuint(&b, 1);
+    entry(&b, 3, 4, "{}");
+    awareness_keep(a, &there, b.data, b.len, 2000);
+    CHECK_EQ(awareness_take(a, &b), 1);
+    buf_release(&b);
+    CHECK_EQ(awareness_count(a), 3);
+    awareness_keep(a, &there, "", 1, 2000);
+    CHECK_EQ(awareness_take(a, &b), 1);
+    expect_one(&b, 3, 4, "null");
+    CHECK_EQ(awareness_count(a), 2);
+    CHECK_EQ(there.count, 0);
+    awareness_free(a);
+}
+
 TEST(awareness_answers_who_is_announced_but_held_to_be_gone)
 {
     struct awareness *a = awareness_new(NULL);

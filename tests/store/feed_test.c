@@ -39,6 +39,14 @@ static void hear(void *udata, const struct feed_news *n)
     buf_puts(&s->heard, "; ");
 }
 
+static void hear_bytes(void *udata, const struct feed_news *n)
+{
+    struct server *s = udata;
+    buf_printf(&s->heard, "update %s ", n->id);
+    buf_append(&s->heard, n->data.data, n->data.len);
+    buf_puts(&s->heard, "; ");
+}
+
 static struct server server_new(bool first)
 {
     struct server s = {.store = first ? store_new("redis") : store_again_beside(NULL)};
@@ -122,6 +130,33 @@ TEST(feed_tells_what_others_append_in_the_order_of_the_log)
     hears(&b, "told all still here; ");
     store_feed_drain(a.feed, hear, &a);
     CHECK(!strstr(buf_str(&a.heard), "told")); /* one's own words are no news */
+    server_free(&a);
+    server_free(&b);
+}
+
+TEST(feed_updates_may_be_any_bytes_and_no_message_has_a_line_break)
+{
+    struct server a = server_new(true), b = server_new(false);
+    struct buf all = {0};
+    for (int i = 0; i < 256; i++)
+        buf_putc(&all, (uint8_t)i);
+    buf_puts(&all, "\\n\n\ndata: message\r\n\\");
+    store_feed_follow(b.feed, "any");
+    hears(&b, "following any; ");
+    struct buf want = b.heard;
+    b.heard = (struct buf){0};
+    buf_release(&want);
+    CHECK_EQ(put(a.store, STORE_APPEND, "any", all.data, all.len, NULL), STORE_OK);
+    buf_puts(&want, "update any ");
+    buf_append(&want, all.data, all.len);
+    buf_puts(&want, "; ");
+    for (int i = 0; i < 500 && b.heard.len < want.len; i++) {
+        store_feed_drain(b.feed, hear_bytes, &b);
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    }
+    CHECK_MEM(b.heard.data, b.heard.len, want.data, want.len);
+    buf_release(&want);
+    buf_release(&all);
     server_free(&a);
     server_free(&b);
 }

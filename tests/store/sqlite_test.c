@@ -171,7 +171,9 @@ static const char schema_1[] =
     "CREATE TABLE snapshots (id TEXT PRIMARY KEY, state BLOB NOT NULL, upto INTEGER NOT NULL)"
     " WITHOUT ROWID;"
     "PRAGMA user_version = 1;"
-    "insert into bytecrowds (id, text, language) values ('room', 'text', 'c'), ('old', 'o', null);"
+    "insert into bytecrowds (id, text, language, created_at, updated_at) values"
+    " ('room', 'text', 'c', 'then', 'later'),"
+    " ('old', 'o', null, '2026-01-02T03:04:05.678Z', '2026-02-03T04:05:06.789Z');"
     "insert into updates (id, data) values ('room', 'a'), ('room', 'b'), ('log', 'c');"
     "insert into snapshots (id, state, upto) values ('room', 'A', 1);"
     "delete from updates where seq = 1;";
@@ -213,11 +215,22 @@ TEST(sqlite_a_file_of_the_first_version_is_upgraded)
         CHECK_EQ(expire(s, "room", 1000000), STORE_EXISTS);
         store_close(s);
     }
+    /* Before fields were written again: they kept their times. */
+    CHECK_STR(
+        shell("sqlite3 '%s' \"select created_at, updated_at from bytecrowds where id = 'old'\"",
+              path),
+        "2026-01-02T03:04:05.678Z|2026-02-03T04:05:06.789Z");
     struct store *s = store_must_open(url, 5000);
     CHECK_EQ(expire(s, "room", 0), STORE_OK);
     expect(s, "room", "", "");
     expect(s, "log", "", "c");
     store_close(s);
+    char schema[4096], fresh[256];
+    snprintf(schema, sizeof(schema), "%s", shell("sqlite3 '%s' .schema", path));
+    path_in(fresh, sizeof(fresh), "fresh.sqlite");
+    snprintf(url, sizeof(url), "sqlite:%s", fresh);
+    store_close(store_must_open(url, 5000));
+    CHECK_STR(shell("sqlite3 '%s' .schema", fresh), schema);
 }
 
 TEST(sqlite_an_upgrade_that_fails_changes_nothing)

@@ -97,7 +97,8 @@ export function runOnce (args, { env = {}, timeout = 10000 } = {}) {
  * Gives { child, port, origin, ws, get, rss, kill, stop, restart, options }.
  */
 export async function startServer (options = {}) {
-  const store = options.store ?? `sqlite:${path.join(tempFolder(), 'test.db')}`
+  // null: what the environment says.
+  const store = options.store === undefined ? `sqlite:${path.join(tempFolder(), 'test.db')}` : options.store
   const child = peer ? await launchPeer(options) : launchOurs({ ...options, store })
   const port = await until(async () => {
     if (child.exitCode !== null || child.signalCode) throw new Error(`the server ended with ${child.exitCode ?? child.signalCode}: ${child.err}`)
@@ -108,7 +109,7 @@ export async function startServer (options = {}) {
 
 function launchOurs ({ store, args = [], env = {}, port = 0 }) {
   if (!existsSync(binary)) throw new Error(`${binary} is not built`)
-  return launch(binary, ['--listen', `127.0.0.1:${port}`, '--store', store, ...args], { env: cleanEnvironment(env) })
+  return launch(binary, ['--listen', `127.0.0.1:${port}`, ...(store ? ['--store', store] : []), ...args], { env: cleanEnvironment(env) })
 }
 
 async function launchPeer (options) {
