@@ -1,6 +1,7 @@
 /* A Cluster of three real servers, and what it does while commands run. */
 #include "store/redis_conn.h"
 #include "store/redis_slots.h"
+#include "tests/store/fixture.h"
 #include "tests/store/link_fixture.h"
 
 #include <pthread.h>
@@ -230,6 +231,38 @@ TEST(cluster_a_scan_visits_all_nodes)
     for (int i = 2; i >= 0; i--)
         setslot(i, 7000, "node", 1);
     redis_link_close(l);
+}
+
+TEST(cluster_holds_a_store)
+{
+    char url[100], id[16];
+    int listed = 0;
+    start_cluster();
+    flush();
+    snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%d", nodes[0].port);
+    struct store *s = store_must_open(url, 2000);
+    for (int i = 0; i < 60; i++) {
+        snprintf(id, sizeof(id), "room-%d", i);
+        CHECK_EQ(append(s, id, "a", NULL), STORE_OK);
+        if (i == 30)
+            for (int n = 0; n < 3; n++)
+                redis_cli(&nodes[n], "script flush");
+        CHECK_EQ(append(s, id, "b", NULL), STORE_OK);
+        expect(s, id, "", "a|b");
+    }
+    struct store_op op = {.kind = STORE_LIST}, *ops = &op;
+    do {
+        struct buf cursor = op.cursor;
+        op.cursor = (struct buf){0};
+        store_op_release(&op);
+        op = (struct store_op){.kind = STORE_LIST, .cursor = cursor};
+        store_run(s, &ops, 1);
+        CHECK_EQ(op.result, STORE_OK);
+        listed += (int)op.name_count;
+    } while (op.cursor.len);
+    store_op_release(&op);
+    CHECK(listed >= 60);
+    store_close(s);
 }
 
 struct migration {
