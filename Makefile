@@ -11,7 +11,7 @@ MODE ?= release
 B := build/$(MODE)
 
 VERSION := $(shell cat VERSION)
-FOLDERS := base y proto net store server
+FOLDERS := base y proto net redis store server
 PKGS := libuv sqlite3 hiredis openssl libcurl jansson
 
 CC_release := gcc
@@ -68,13 +68,14 @@ endef
 $(foreach f,$(FOLDERS),$(eval $(call folder,$(f))))
 
 # Link order: what includes stands before what it includes (conventions: app -> server -> proto -> y,
-# server -> net -> base, server -> store -> base).
+# server -> net -> base, server -> store -> redis -> base).
 LIBS_base := $(B)/libbase.a
 LIBS_y := $(B)/liby.a
 LIBS_proto := $(B)/libproto.a $(LIBS_y) $(LIBS_base)
 LIBS_net := $(B)/libnet.a $(LIBS_base)
-LIBS_store := $(B)/libstore.a $(LIBS_base)
-LIBS_server := $(B)/libserver.a $(B)/libproto.a $(B)/liby.a $(B)/libnet.a $(B)/libstore.a $(B)/libbase.a
+LIBS_redis := $(B)/libredis.a $(LIBS_base)
+LIBS_store := $(B)/libstore.a $(LIBS_redis)
+LIBS_server := $(B)/libserver.a $(B)/libproto.a $(B)/liby.a $(B)/libnet.a $(LIBS_store)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -183,6 +184,8 @@ $$(B)/test-$(1): $$(OBJ_test_$(1)) $$(B)/tests/test.o $$(LIBS_$(1))
 	@$$(CC) $$(LDFLAGS) $$^ $$(if $$(filter-out y,$(1)),$$(PKG_LIBS)) -lpthread -lm -o $$@
 endef
 $(foreach f,$(TEST_FOLDERS),$(eval $(call test_folder,$(f))))
+# Servers for both.
+$(B)/test-store: $(addprefix $(B)/tests/redis/,server.o link_fixture.o rest_fixture.o cluster_fixture.o)
 
 # A fuzz target tests/fuzz/<folder>_<what>.c defines LLVMFuzzerTestOneInput. In mode fuzz it links with
 # libFuzzer; in every other mode with tests/fuzz/replay.c, which runs the saved corpus.

@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "base/table.h"
 #include "store/news.h"
-#include "store/redis_sub.h"
+#include "redis/sub.h"
 #include "store/store_int.h"
 
 #include <poll.h>

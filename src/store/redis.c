@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/news.h"
-#include "store/redis_link.h"
+#include "redis/link.h"
 #include "store/redis_script.h"
 #include "store/store_int.h"
 

@@ -136,7 +136,7 @@ struct store_opts {
     uint32_t replicas; /* Redis: that must confirm each write; default 0 */
 };
 
-/* Opens by URL: sqlite:FILE or one of store/redis_url.h. NULL with a reason in err when the URL is
+/* Opens by URL: sqlite:FILE or one of redis/url.h. NULL with a reason in err when the URL is
  * bad or (SQLite) the file cannot be opened. Redis connects with the first operation, and again
  * whenever the connection was lost. */
 struct store *store_open(const char *url, const struct store_opts *opts, char *err, size_t err_len);

@@ -79,10 +79,10 @@ save('proto_message', message(awareness(state(1, 1, '1')), awareness(state(1, 1,
 const result = (...list) => [{ result: list.length > 1 ? list : list[0] }]
 for (const body of [result('OK'), result('T0s=', null, -7, [], ['/wAB', [1, ['']]]), [{ error: 'ERR x' }], { error: 'ERR all' }, result([[[[[[[['AA==']]]]]]]]),
   [...result('AAAA'), { error: 'WRONGTYPE' }], result(9007199254740993), result('plain'), result(true), [{}], '<html>']) {
-  save('store_rest', Buffer.concat([Buffer.from([body.length - 1]), Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))]))
+  save('redis_rest', Buffer.concat([Buffer.from([body.length - 1]), Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))]))
 }
 for (const stream of ['data: subscribe,a,1\n\ndata: message,a,x\n\n', 'data: subscribe,a,1\ndata: message,a,x\ndata: message,a,y\n',
-  ': hi\r\n\r\ndata:a\r\n\r\nid: 1\ndata: b\ndata:\ndata:  c\n\n', 'data\n\ndata: a\n\ndata\n\n']) save('store_sse', bytes(`\u0003${stream}`))
+  ': hi\r\n\r\ndata:a\r\n\r\nid: 1\ndata: b\ndata:\ndata:  c\n\n', 'data\n\ndata: a\n\ndata\n\n']) save('redis_sse', bytes(`\u0003${stream}`))
 for (const line of ['{"bytecrowds-export":1,"store":"sqlite:bytecrowds.sqlite"}', '{"bytecrowds":2}',
   '{"id":"friday","snapshot":"AAA=","updates":["AQE=","AgI="],"text":"let a","language":"rust"}',
   '{"id":{"base64":"/w=="},"text":{"base64":"/w=="},"authorizedEmails":"[\\"a@b.example\\"]"}',

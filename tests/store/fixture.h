@@ -3,7 +3,7 @@
 #define TESTS_STORE_FIXTURE_H
 
 #include "store/store.h"
-#include "tests/store/redis_server.h"
+#include "tests/redis/server.h"
 #include "tests/test.h"
 
 /* A new store: "sqlite" on a new file, "redis" on the shared server, emptied. */
