@@ -29,7 +29,7 @@ struct redis_conn {
 static int lost(struct redis_conn *c, const char *why)
 {
     if (!c->lost)
-        snprintf(c->error, sizeof(c->error), "%s: %s", c->name, why);
+        snprintf(c->error, sizeof(c->error), "%s: %.190s", c->name, why);
     c->lost = true;
     return -1;
 }
