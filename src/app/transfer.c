@@ -15,6 +15,7 @@
 #define PLAIN_MS 5000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
+#define REFUSED_TRIES 6
 
 static uint64_t now_ms(void)
 {
@@ -148,6 +149,8 @@ static void forget_results(struct store_op *op)
     struct store_op fresh = {.kind = op->kind, .id = op->id, .cursor = op->cursor};
     if (op->kind != STORE_LOAD && op->kind != STORE_LIST)
         return;
+    fresh.result = op->result;
+    memcpy(fresh.error, op->error, sizeof(fresh.error));
     op->cursor = (struct buf){0};
     store_op_release(op);
     *op = fresh;
@@ -174,28 +177,48 @@ static void pause_ms(uint64_t ms)
         nanosleep(&(struct timespec){(time_t)(ms / 1000), (long)(ms % 1000) * 1000000}, NULL);
 }
 
+static bool is_there(struct transfer *t, char error[160])
+{
+    struct store_op ping = {.kind = STORE_PING}, *ops = &ping;
+    store_run(t->store, &ops, 1);
+    memcpy(error, ping.error, sizeof(ping.error));
+    return ping.result == STORE_OK;
+}
+
+/* Whether the store is there, and what is left has been refused for some time, though it took
+ * others of the same group: so it is for what they are. A store that is full takes none; but it can
+ * be read from. */
+static bool is_refused(struct transfer *t, struct store_op **left, size_t n, size_t all, int tries)
+{
+    char error[160];
+    return tries >= REFUSED_TRIES && (n < all || left[0]->kind == STORE_LOAD) && is_there(t, error);
+}
+
 int transfer_run(struct transfer *t, struct store_op **ops, size_t n)
 {
     struct store_op **rest = xcalloc(n, sizeof(struct store_op *));
-    uint64_t backoff = BACKOFF_FIRST_MS, failing_since = 0, now;
+    uint64_t backoff = BACKOFF_FIRST_MS, failed = 0;
+    size_t all = n;
     char error[160];
+    int tries = 0;
     memcpy(rest, ops, n * sizeof(struct store_op *));
     while ((n = run_rest(t, rest, n, error)) && !stopped) {
-        now = now_ms();
-        if (!failing_since) {
-            failing_since = now;
-            if (t->opts->retry_ms)
-                transfer_say(t, "the store is away, trying again: %s", error);
+        failed = tries ? failed : now_ms();
+        if (!tries && t->opts->retry_ms)
+            transfer_say(t, "trying again: %s", error);
+        if (is_refused(t, rest, n, all, ++tries)) {
+            n = 0;
+            break;
         }
-        if (now - failing_since >= t->opts->retry_ms) {
+        if (now_ms() - failed >= t->opts->retry_ms) {
             transfer_say(t, "the store does not come back: %s", error);
             break;
         }
         pause_ms(backoff);
         backoff = backoff * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff * 2;
     }
-    if (!n && failing_since)
-        transfer_say(t, "the store is back");
+    if (!n && tries)
+        transfer_say(t, "going on");
     free(rest);
     return n ? -1 : 0;
 }
@@ -203,12 +226,10 @@ int transfer_run(struct transfer *t, struct store_op **ops, size_t n)
 /* Without trying again: who mistyped an address should be told at once. */
 static int ask_whether_there(struct transfer *t)
 {
-    struct store_op ping = {.kind = STORE_PING}, *ops = &ping;
-    store_run(t->store, &ops, 1);
-    if (ping.result == STORE_OK)
+    char error[160];
+    if (is_there(t, error))
         return 0;
-    transfer_say(t, "--store: %s", ping.error);
-    store_op_release(&ping);
+    transfer_say(t, "--store: %s", error);
     return -1;
 }
 

@@ -37,9 +37,10 @@ void transfer_say_sum(struct transfer *t, const char *more);
 /* 12300000 -> "12.3 MB"; static. */
 const char *transfer_size(uint64_t bytes);
 
-/* store_run(), again and again while the store is away, for opts->retry_ms at most. -1, and says why,
- * if it gives up or is stopped; else each result is OK, EXISTS or CORRUPT. Results of LOAD and LIST
- * begin anew with each try. */
+/* store_run(), again and again while the store is away, for opts->retry_ms at most. -1, and says
+ * why, if it gives up or is stopped. Else each result is final: UNAVAILABLE is one that the store
+ * refuses again and again while it does other things. Results of LOAD and LIST begin anew with each
+ * try. */
 int transfer_run(struct transfer *t, struct store_op **ops, size_t n);
 
 /* Bytes of what a bytecrowd holds. */
