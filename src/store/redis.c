@@ -103,7 +103,7 @@ static void number_arg(struct prepared *p, char at[24], uint64_t n)
     redis_arg_str(&p->command, at);
 }
 
-static void field_args(struct prepared *p, const struct store_op *op)
+static void field_args(struct prepared *p, const struct store_op *op, bool emails)
 {
     if (op->has_text) {
         redis_arg_str(&p->command, "text");
@@ -113,7 +113,7 @@ static void field_args(struct prepared *p, const struct store_op *op)
         redis_arg_str(&p->command, "language");
         redis_arg(&p->command, op->language.data, op->language.len);
     }
-    if (op->has_emails) {
+    if (emails && op->has_emails) {
         redis_arg_str(&p->command, "authorizedEmails");
         redis_arg(&p->command, op->emails.data, op->emails.len);
     }
@@ -146,7 +146,7 @@ static void prepare_fields(struct redis_store *s, struct prepared *p, const stru
     pos_arg(p, p->pos, op->pos);
     snprintf(p->more, sizeof(p->more), "%016" PRIx64, op->hash);
     redis_arg_str(&p->command, p->more);
-    field_args(p, op);
+    field_args(p, op, false);
 }
 
 static void prepare_import(struct redis_store *s, struct prepared *p, const struct store_op *op)
@@ -169,7 +169,7 @@ static void prepare_import(struct redis_store *s, struct prepared *p, const stru
             buf_append(&p->log, u->data, u->len);
     }
     redis_arg(&p->command, p->log.data, p->log.len);
-    field_args(p, op);
+    field_args(p, op, true);
 }
 
 static void prepare_tell(struct redis_store *s, struct prepared *p, const struct store_op *op)

@@ -90,7 +90,7 @@ struct store_op {
     struct buf data;
     struct buf text, language, emails;
     bool has_text, has_language,
-        has_emails;       /* FIELDS, IMPORT: which to write. LOAD: which there are */
+        has_emails;       /* FIELDS (but emails), IMPORT: which to write. LOAD: which there are */
     bool touch;           /* LOAD: somebody opens it */
     struct store_pos pos; /* in: SNAPSHOT, RESUME, FIELDS. out: APPEND, SEED, LOAD, RESUME (the last
                              of the log, or of the snapshot if the log is empty) */

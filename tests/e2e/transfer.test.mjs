@@ -179,7 +179,7 @@ test('by Upstash\'s REST interface, and from there', async () => {
   await database.kill()
 })
 
-test('to a Cluster and from there', { todo: 'STORE_LIST sees one node of a Cluster' }, async () => {
+test('to a Cluster and from there', async () => {
   const folder = tempFolder()
   const cluster = await startCluster()
   const from = newStore(folder, 'from.sqlite', odd + crowds(500))
