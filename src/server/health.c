@@ -16,8 +16,8 @@
 #define FRESH_MS 1000
 #define WAIT_MS 1000
 #define HEADERS                                                                                    \
-    "X-Content-Type-Options: nosniff\r\nContent-Type: application/json\r\n"                        \
-    "Cache-Control: no-store\r\n"
+    COMMON_HEADERS "Content-Type: application/json\r\nCache-Control: no-store\r\n"                 \
+                   "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
 
 struct health {
     struct server *srv;

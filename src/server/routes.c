@@ -20,9 +20,6 @@
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' "     \
     "data:; font-src 'self'; connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; "  \
     "form-action 'self'; frame-ancestors 'none'"
-#define COMMON_HEADERS                                                                             \
-    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"                          \
-    "Cross-Origin-Opener-Policy: same-origin\r\n"
 #define PAGE_HEADERS COMMON_HEADERS "Content-Security-Policy: " CSP "\r\nX-Frame-Options: DENY\r\n"
 #define TEXT_HEADERS                                                                               \
     COMMON_HEADERS "Content-Type: text/plain; charset=utf-8\r\n"                                   \

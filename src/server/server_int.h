@@ -18,6 +18,11 @@
 #define KEY_LANGUAGE "language"
 #define DEFAULT_LANGUAGE "javascript"
 
+/* Of every answer. */
+#define COMMON_HEADERS                                                                             \
+    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"                          \
+    "Cross-Origin-Opener-Policy: same-origin\r\n"
+
 struct server {
     struct server_opts opts;
     struct net_loop *loop;

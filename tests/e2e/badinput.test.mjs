@@ -491,7 +491,7 @@ test('request: a TLS hello is refused, not waited for', async () => {
 })
 
 test('request: pipelined ones are answered in order', async () => {
-  const wire = await exchange(server.port, 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nHEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /x/raw HTTP/1.1\r\nHost: x\r\n\r\nGET /robots.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  const wire = await exchange(server.port, 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\nHEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET /x/raw HTTP/1.1\r\nHost: x\r\n\r\nGET /robots.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
   const types = [...wire.text.matchAll(/^Content-Type: (\S+);/gm)].map(m => m[1])
   assert.equal(wire.text.match(/^HTTP\/1\.1 200/gm).length, 4)
   assert.deepEqual(types, ['text/plain', 'text/html', 'text/plain', 'text/plain'])
