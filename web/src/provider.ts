@@ -223,6 +223,8 @@ export class Provider {
         this.reason = reason;
         const others = [...this.awareness.getStates().keys()].filter((id) => id !== this.doc.clientID);
         removeAwarenessStates(this.awareness, others, this);
+        // With their clocks: or who does not move would not be seen again before they renew themselves.
+        for (const id of others) this.awareness.meta.delete(id);
         if (this.final(code)) {
             this.connection = "refused";
         } else if (!this.closed) {

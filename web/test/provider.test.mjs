@@ -309,10 +309,11 @@ test("a new connection announces this page under a new clock, and forgets the ot
     const bob = new awarenessProtocol.Awareness(new Y.Doc());
     bob.setLocalState({ user: { name: "Bob" } });
     const { encoding } = page;
-    server.socket.receive((e) => {
+    const bobIsHere = (e) => {
         encoding.writeVarUint(e, 1);
         encoding.writeVarUint8Array(e, awarenessProtocol.encodeAwarenessUpdate(bob, [bob.clientID]));
-    });
+    };
+    server.socket.receive(bobIsHere);
     assert.equal(provider.awareness.getStates().size, 2);
     const clockBefore = provider.awareness.meta.get(provider.doc.clientID).clock;
     Socket.last.lose();
@@ -321,6 +322,9 @@ test("a new connection announces this page under a new clock, and forgets the ot
     server.accept();
     assert.ok(server.kinds().includes("awareness"));
     assert.ok(provider.awareness.meta.get(provider.doc.clientID).clock > clockBefore);
+    // He has not moved meanwhile, so his clock is the same.
+    Socket.last.receive(bobIsHere);
+    assert.equal(provider.awareness.getStates().size, 2);
     bob.destroy();
 });
 
