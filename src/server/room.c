@@ -272,7 +272,10 @@ void room_tell_update(struct room *r, const uint8_t *data, size_t len)
 int room_take(struct room *r, const void *update, size_t len)
 {
     struct y_applied applied = {0};
+    /* It was accepted where it came from: who refused it now would have another document. */
+    ydoc_set_max_pending(r->doc, SIZE_MAX);
     int error = ydoc_apply(r->doc, update, len, &applied);
+    ydoc_set_max_pending(r->doc, r->srv->opts.max_pending);
     if (error < 0 || !(applied.changed || applied.pending))
         return error;
     r->doc_bytes += len;
