@@ -127,6 +127,7 @@ struct room {
     bool resume_due, resuming;
     uint64_t known_ms; /* when the log was last read, or moved on by news */
     uint32_t resume_backoff_ms;
+    bool unreadable; /* the log has what this document could not take: no snapshot may replace it */
     struct net_timer *resume_timer;
     struct list peers; /* struct peer */
     struct list held;  /* struct feed_news: updates that came while the log is read */
@@ -166,6 +167,8 @@ void room_save_fields_later(struct room *r, bool here);
 void room_save_heard_fields(struct room *r, struct store_pos pos, uint64_t hash);
 /* Something was finished: is there a snapshot to take, or can the room go? It may be freed. */
 void room_settle(struct room *r);
+/* Whether the room could go, as it stands, and is freed. */
+bool room_let_go(struct room *r);
 struct save_op *save_op_new(struct room *r, enum store_kind kind, void (*done)(struct store_op *));
 void save_op_free(struct save_op *s);
 bool room_all_saved(const struct room *r);
