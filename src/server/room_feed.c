@@ -22,6 +22,7 @@
 #define BACKOFF_MAX_MS 5000
 /* News that wait for the log to be read. */
 #define HELD_MAX (1024u * 1024)
+#define QUIET_SLACK_MS 5000
 
 static void replay(struct room *r);
 
@@ -37,6 +38,7 @@ void room_feed_init(struct room *r)
     list_init(&r->peers);
     list_init(&r->held);
     r->resume_timer = net_timer_new(r->srv->loop, resume_again, r);
+    r->quiet_slack = (uint32_t)(random_u64() % QUIET_SLACK_MS);
     if (r->srv->feed)
         store_feed_follow(r->srv->feed, r->name);
 }
@@ -298,7 +300,9 @@ static void take_news(struct room *r, const struct feed_news *news)
         return;
     bool next = store_pos_cmp(news->prev, r->pos) == 0;
     if (!next || (!news->own && !news->data.len)) {
-        room_resume(r);
+        /* One that failed is tried again when its time has come, not with each update of a busy room. */
+        if (!net_timer_active(r->resume_timer))
+            room_resume(r);
         return;
     }
     int error = news->own ? Y_OK : room_take(r, news->data.data, news->data.len);
