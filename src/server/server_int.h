@@ -125,8 +125,9 @@ struct room {
 
     /* other servers, room_feed.c */
     bool resume_due, resuming;
-    uint64_t known_ms;    /* when the log was last read, or moved on by news */
-    uint32_t quiet_slack; /* ms, by chance: all rooms learn of a new connection in one moment, and need not
+    uint64_t known_ms; /* when the log was last read, or moved on by news */
+    uint32_t
+        quiet_slack; /* ms, by chance: all rooms learn of a new connection in one moment, and need not
                              all read their logs in one moment ever after */
     uint32_t resume_backoff_ms;
     bool unreadable; /* the log has what this document could not take: no snapshot may replace it */
