@@ -80,7 +80,7 @@ size_t room_unsaved_bytes(const struct room *r)
 
 bool room_all_saved(const struct room *r)
 {
-    return !r->batch && !r->waiting.len && !r->whole;
+    return !r->batch && !r->waiting.len && !r->whole && !r->assure;
 }
 
 static void send_receipt(struct client *c)
@@ -90,10 +90,15 @@ static void send_receipt(struct client *c)
     room_send(c, &b);
 }
 
-/* `c` sent something that is in the document now. If nothing is left to write, it was known
- * already. */
+/* `c` sent something that is in the document now. If nothing is left to write, it was known already. From
+ * the log or another server, perhaps, and where replicas count, not yet on those: so something is written
+ * behind it. */
 void room_save_owe(struct room *r, struct client *c)
 {
+    if (room_all_saved(r) && store_waits(r->srv->opts.store)) {
+        r->assure = true;
+        room_due(r);
+    }
     if (room_all_saved(r)) {
         c->saved = c->received;
         send_receipt(c);
@@ -123,7 +128,7 @@ static void receipts(struct room *r)
     struct list done;
     list_init(&done);
     list_move(&done, &r->owing);
-    bool all = room_all_saved(r);
+    bool all = room_all_saved(r) && !store_waits(r->srv->opts.store);
     list_each(n, &done)
     {
         struct client *c = container_of(n, struct client, owed);
@@ -137,8 +142,10 @@ static void receipts(struct room *r)
         }
     }
     pay(&done);
-    if (!all)
+    if (!all) {
+        r->assure = room_all_saved(r) && !list_empty(&r->owed);
         return;
+    }
     list_each(n, &r->owed)
     {
         struct client *c = container_of(n, struct client, owed);
@@ -234,6 +241,9 @@ static int merge_waiting(const struct room *r, struct ybuf *out)
 static struct save_op *batch_new(struct room *r)
 {
     struct ybuf u = {0};
+    r->assure = false;
+    if (!r->waiting.len && !r->whole)
+        return save_op_new(r, STORE_TOUCH, appended);
     int error = r->whole ? ydoc_encode_update(r->doc, NULL, 0, &u) : merge_waiting(r, &u);
     if (error < 0) {
         log_warn("not saved, will retry", LOG_STR("name", r->name),

@@ -103,6 +103,7 @@ struct room {
     struct buf waiting;      /* updates for the next append, one behind the other */
     struct buf waiting_ends; /* size_t each: where they end */
     bool whole;              /* so much was waiting that the next append is the whole document */
+    bool assure;             /* somebody has a receipt to come for what the store had already */
     struct save_op *batch;   /* the append that is under way, or failed and is tried again later */
     bool in_flight;
     bool failing;

@@ -10,7 +10,7 @@ import { Client } from './lib/client.mjs'
 import { sleep, startServer, until } from './lib/harness.mjs'
 import { quietPort } from './lib/net.mjs'
 import { change, frame, insertion, RawSocket } from './lib/raw.mjs'
-import { startRedis } from './lib/redis.mjs'
+import { startRedis, startReplicated } from './lib/redis.mjs'
 
 /** A proxy before Redis that can hold back everything but subscriptions. */
 async function storeProxy (target) {
@@ -183,4 +183,26 @@ test('who missed what is in a snapshot now is told what is new, not all of it', 
   b.close()
   await Promise.all(nodes.map(n => n.stop()))
   await redis.kill()
+})
+
+test('what no replica has is not reported saved by another server either', async () => {
+  const [redis, replica] = await startReplicated({ fsync: 'no' })
+  const nodes = await startNodes(2, redis, ['--store-replicas', '1', '--store-timeout', '500'])
+  const c = await write(nodes[0], 'here', 'one ')
+  replica.pause()
+  c.text.insert(4, 'two ')
+  await until(() => c.failing, 'to be told', 5000)
+  c.close()
+  await c.connect(`${nodes[1].ws}/here`)
+  await until(() => c.answered, 'the question')
+  await sleep(1000)
+  assert.equal(c.saved, false)
+  replica.resume()
+  await until(() => c.saved, 'the receipt')
+  assert.match(await replica.call('XRANGE', '{bytecrowd:here}:updates', '-', '+').then(String), /two/)
+  c.text.insert(8, 'three')
+  await until(() => c.saved, 'the receipt')
+  c.close()
+  await Promise.all(nodes.map(n => n.stop()))
+  await Promise.all([redis, replica].map(r => r.stop()))
 })
