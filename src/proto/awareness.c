@@ -188,7 +188,7 @@ static void take(struct awareness *a, struct awareness_owner *owner, const struc
     free(s->json);
     s->json = xstrndup(e->json, e->len);
     s->len = e->len;
-    if (self || !s->owner || s->owner->self != e->client + 1)
+    if (self || owner->remote || !s->owner || s->owner->self != e->client + 1)
         own(s, owner);
     mark(a, s, owner);
 }

@@ -193,13 +193,13 @@ static void bury(struct server *s, uint64_t now)
 
 static void poll_room(struct room *r, void *arg)
 {
-    uint64_t now = *(uint64_t *)arg, most = QUIET_MS;
+    uint64_t now = *(uint64_t *)arg, most = QUIET_MS - r->quiet_slack;
     const struct server *s = r->srv;
     if (s->feed_lost_ms && now - s->feed_lost_ms >= POLL_MS)
         most = POLL_MS;
     else if (store_pos_cmp(r->acked, r->pos) > 0)
         most = ECHO_MS;
-    if (r->phase == ROOM_LIVE && !list_empty(&r->members) && !r->resume_due &&
+    if (r->phase == ROOM_LIVE && !list_empty(&r->members) && !r->resume_due && !r->resuming &&
         now - r->known_ms >= most)
         room_resume(r);
 }

@@ -23,6 +23,9 @@
 /* Messages of one frame. Clients send one; 16 MiB of the smallest, each with its answer, would keep
  * everybody else waiting for seconds. */
 #define FRAME_MESSAGES 1000
+/* What is taken from the log or another server and is bigger than this may be a snapshot, of which people
+ * here have all but a little: they are told what is new. */
+#define TELL_WHOLE_MAX (64u * 1024)
 
 struct room *room_open(struct server *s, const char *name)
 {
@@ -269,17 +272,37 @@ void room_tell_update(struct room *r, const uint8_t *data, size_t len)
     proto_update(&r->out, data, len);
 }
 
+static void tell_since(struct room *r, const struct ybuf *before, const void *update, size_t len)
+{
+    struct ybuf diff = {0};
+    if (ydoc_encode_update(r->doc, before->data, before->len, &diff) == Y_OK && diff.len < len)
+        room_tell_update(r, diff.data, diff.len);
+    else
+        room_tell_update(r, update, len);
+    ybuf_release(&diff);
+}
+
 int room_take(struct room *r, const void *update, size_t len)
 {
     struct y_applied applied = {0};
+    struct ybuf before = {0};
+    if (len > TELL_WHOLE_MAX && ydoc_encode_state_vector(r->doc, &before) < 0)
+        return Y_ERR_NOMEM;
+    /* It was accepted where it came from: who refused it now would have another document. */
+    ydoc_set_max_pending(r->doc, SIZE_MAX);
     int error = ydoc_apply(r->doc, update, len, &applied);
-    if (error < 0 || !(applied.changed || applied.pending))
-        return error;
-    r->doc_bytes += len;
-    r->doc_bytes_exact = false;
-    room_tell_update(r, update, len);
-    room_changed(r, false);
-    return Y_OK;
+    ydoc_set_max_pending(r->doc, r->srv->opts.max_pending);
+    if (error == Y_OK && (applied.changed || applied.pending)) {
+        r->doc_bytes += len;
+        r->doc_bytes_exact = false;
+        if (before.len)
+            tell_since(r, &before, update, len);
+        else
+            room_tell_update(r, update, len);
+        room_changed(r, false);
+    }
+    ybuf_release(&before);
+    return error;
 }
 
 static void update(struct client *c, const uint8_t *data, size_t len)

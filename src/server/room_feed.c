@@ -22,6 +22,7 @@
 #define BACKOFF_MAX_MS 5000
 /* News that wait for the log to be read. */
 #define HELD_MAX (1024u * 1024)
+#define QUIET_SLACK_MS 5000
 
 static void replay(struct room *r);
 
@@ -37,6 +38,7 @@ void room_feed_init(struct room *r)
     list_init(&r->peers);
     list_init(&r->held);
     r->resume_timer = net_timer_new(r->srv->loop, resume_again, r);
+    r->quiet_slack = (uint32_t)(random_u64() % QUIET_SLACK_MS);
     if (r->srv->feed)
         store_feed_follow(r->srv->feed, r->name);
 }
@@ -74,7 +76,7 @@ void room_feed_release(struct room *r)
 /* What the store has, as one document; NULL when out of memory or it cannot be read. */
 static struct ydoc *stored(const struct store_op *op)
 {
-    struct ydoc_opts opts = {.client_id = 1};
+    struct ydoc_opts opts = {.client_id = 1, .max_pending_bytes = SIZE_MAX};
     struct ydoc *doc = ydoc_new(&opts);
     int error = doc ? Y_OK : Y_ERR_NOMEM;
     if (!error && op->snapshot.len)
@@ -110,11 +112,25 @@ static void supply(struct room *r, const struct store_op *op)
     ydoc_free(doc);
 }
 
+/* What nobody can read takes nothing with it that stands behind it; but the log is not to be cut then, or
+ * it would be lost what it was. */
+static int take_one(struct room *r, const struct buf *update)
+{
+    int error = room_take(r, update->data, update->len);
+    if (error == Y_OK || error == Y_ERR_NOMEM)
+        return error;
+    if (!r->unreadable)
+        log_error("the log holds what cannot be read", LOG_STR("name", r->name),
+                  LOG_STR("error", y_strerror(error)));
+    r->unreadable = true;
+    return Y_OK;
+}
+
 static int take_all(struct room *r, const struct store_op *op)
 {
-    int error = op->snapshot.len ? room_take(r, op->snapshot.data, op->snapshot.len) : Y_OK;
-    for (size_t i = 0; i < op->update_count && error >= 0; i++) {
-        error = room_take(r, op->updates[i].data, op->updates[i].len);
+    int error = op->snapshot.len ? take_one(r, &op->snapshot) : Y_OK;
+    for (size_t i = 0; i < op->update_count && !error; i++) {
+        error = take_one(r, &op->updates[i]);
         r->log_count++;
         r->log_bytes += op->updates[i].len;
     }
@@ -134,16 +150,6 @@ static void later(struct room *r, const char *error)
     net_timer_start(r->resume_timer, wait, 0);
 }
 
-/* A room that is to go goes without: the log keeps what the snapshot would have had. */
-static bool let_go(struct room *r)
-{
-    if (!r->unload || !list_empty(&r->members) || !room_all_saved(r) || r->fields_dirty ||
-        r->fields_in_flight || r->snapshot_in_flight)
-        return false;
-    room_free(r);
-    return true;
-}
-
 static void resumed(struct store_op *op)
 {
     struct save_op *s = op->udata;
@@ -152,15 +158,15 @@ static void resumed(struct store_op *op)
     r->resuming = r->resume_due = false;
     int error = Y_OK;
     if (op->result == STORE_OK) {
-        if (op->whole)
+        if (op->whole) {
             r->log_count = r->log_bytes = 0;
+            r->unreadable = false;
+        }
         error = take_all(r, op);
-        if (error < 0)
-            log_error("the log holds what cannot be read", LOG_STR("name", r->name),
-                      LOG_STR("error", y_strerror(error)));
     }
-    if (op->result < 0 || error == Y_ERR_NOMEM) {
-        if (!let_go(r))
+    if (op->result < 0 || error) {
+        /* A room that is to go goes without: the log keeps what the snapshot would have had. */
+        if (!room_let_go(r))
             later(r, op->error);
         save_op_free(s);
         return;
@@ -294,7 +300,9 @@ static void take_news(struct room *r, const struct feed_news *news)
         return;
     bool next = store_pos_cmp(news->prev, r->pos) == 0;
     if (!next || (!news->own && !news->data.len)) {
-        room_resume(r);
+        /* One that failed is tried again when its time has come, not with each update of a busy room. */
+        if (!net_timer_active(r->resume_timer))
+            room_resume(r);
         return;
     }
     int error = news->own ? Y_OK : room_take(r, news->data.data, news->data.len);

@@ -166,13 +166,15 @@ static void loaded(struct store_op *op)
             unreadable(r, error);
         return;
     }
-    struct ydoc_opts opts = {.client_id = 1, .max_pending_bytes = r->srv->opts.max_pending};
+    /* What was accepted once, by several servers at the same time perhaps, is read whatever the limit says. */
+    struct ydoc_opts opts = {.client_id = 1, .max_pending_bytes = SIZE_MAX};
     r->doc = ydoc_new(&opts);
     error = r->doc ? apply_log(r, op) : Y_ERR_NOMEM;
     if (error) {
         unreadable(r, error);
         return;
     }
+    ydoc_set_max_pending(r->doc, r->srv->opts.max_pending);
     r->pos = op->pos;
     r->known_ms = net_now_us() / 1000;
     compare_fields(r, op);

@@ -80,7 +80,7 @@ size_t room_unsaved_bytes(const struct room *r)
 
 bool room_all_saved(const struct room *r)
 {
-    return !r->batch && !r->waiting.len && !r->whole;
+    return !r->batch && !r->waiting.len && !r->whole && !r->assure;
 }
 
 static void send_receipt(struct client *c)
@@ -90,10 +90,15 @@ static void send_receipt(struct client *c)
     room_send(c, &b);
 }
 
-/* `c` sent something that is in the document now. If nothing is left to write, it was known
- * already. */
+/* `c` sent something that is in the document now. If nothing is left to write, it was known already. From
+ * the log or another server, perhaps, and where replicas count, not yet on those: so something is written
+ * behind it. */
 void room_save_owe(struct room *r, struct client *c)
 {
+    if (room_all_saved(r) && store_waits(r->srv->opts.store)) {
+        r->assure = true;
+        room_due(r);
+    }
     if (room_all_saved(r)) {
         c->saved = c->received;
         send_receipt(c);
@@ -123,7 +128,7 @@ static void receipts(struct room *r)
     struct list done;
     list_init(&done);
     list_move(&done, &r->owing);
-    bool all = room_all_saved(r);
+    bool all = room_all_saved(r) && !store_waits(r->srv->opts.store);
     list_each(n, &done)
     {
         struct client *c = container_of(n, struct client, owed);
@@ -137,8 +142,10 @@ static void receipts(struct room *r)
         }
     }
     pay(&done);
-    if (!all)
+    if (!all) {
+        r->assure = room_all_saved(r) && !list_empty(&r->owed);
         return;
+    }
     list_each(n, &r->owed)
     {
         struct client *c = container_of(n, struct client, owed);
@@ -234,6 +241,9 @@ static int merge_waiting(const struct room *r, struct ybuf *out)
 static struct save_op *batch_new(struct room *r)
 {
     struct ybuf u = {0};
+    r->assure = false;
+    if (!r->waiting.len && !r->whole)
+        return save_op_new(r, STORE_TOUCH, appended);
     int error = r->whole ? ydoc_encode_update(r->doc, NULL, 0, &u) : merge_waiting(r, &u);
     if (error < 0) {
         log_warn("not saved, will retry", LOG_STR("name", r->name),
@@ -410,10 +420,9 @@ static void snapshot_done(struct store_op *op)
 {
     struct save_op *s = op->udata;
     struct room *r = s->room;
-    bool gone = op->result != STORE_OK && r->unload && room_all_saved(r) && !r->fields_dirty &&
-                !r->fields_in_flight;
+    bool failed = op->result != STORE_OK, lost = op->result == STORE_EXISTS;
     r->snapshot_in_flight = false;
-    if (op->result == STORE_OK) {
+    if (!failed) {
         r->log_count -= s->count < r->log_count ? s->count : r->log_count;
         r->log_bytes -= s->bytes < r->log_bytes ? s->bytes : r->log_bytes;
         r->snapshot_bytes = op->data.len;
@@ -422,16 +431,15 @@ static void snapshot_done(struct store_op *op)
         /* The log has everything; the next try comes with more updates, or the next unload. */
         r->snapshot_after = r->log_count + LOG_COUNT_MAX / 2;
         log_warn("snapshot not saved", LOG_STR("name", r->name),
-                 LOG_STR("error",
-                         op->result == STORE_EXISTS ? "the log is not what it was" : op->error));
-        if (op->result == STORE_EXISTS && !gone)
-            room_resume(r);
+                 LOG_STR("error", lost ? "the log is not what it was" : op->error));
     }
     save_op_free(s);
-    if (gone && list_empty(&r->members))
-        room_free(r);
-    else
-        room_settle(r);
+    /* What the log has lost may be nowhere else, so this room does not go before it was written again. */
+    if (lost)
+        room_resume(r);
+    else if (failed && room_let_go(r))
+        return;
+    room_settle(r);
 }
 
 /* The document has all of the log up to `pos`, and more does no harm. */
@@ -457,9 +465,32 @@ static bool log_is_long(const struct room *r)
     size_t most = 2 * r->snapshot_bytes;
     if (most < LOG_BYTES_MIN)
         most = LOG_BYTES_MIN;
-    if (r->log_count < r->snapshot_after)
+    if (r->log_count < r->snapshot_after || r->unreadable)
         return false;
     return r->log_count > LOG_COUNT_MAX + r->log_slack || r->log_bytes > most + r->log_slack * 100;
+}
+
+/* Nobody is here, everything is written, and no answer of the store is waited for that would come to a
+ * room that is no more. */
+static bool can_go(const struct room *r)
+{
+    return r->unload && list_empty(&r->members) && room_all_saved(r) && !r->fields_dirty &&
+           !r->fields_in_flight && !r->snapshot_in_flight && !r->resuming;
+}
+
+/* A room of a moment may go in the turn in which its last one left, before that was told. */
+static void go(struct room *r)
+{
+    room_tell_awareness(r, false);
+    room_free(r);
+}
+
+bool room_let_go(struct room *r)
+{
+    bool can = can_go(r);
+    if (can)
+        go(r);
+    return can;
 }
 
 void room_settle(struct room *r)
@@ -470,18 +501,17 @@ void room_settle(struct room *r)
         snapshot(r);
         return;
     }
-    if (!r->unload || !list_empty(&r->members) || !room_all_saved(r) || r->fields_dirty ||
-        r->fields_in_flight)
+    if (!can_go(r))
         return;
     /* What came back as news is in the snapshot, and only that. */
     if (store_pos_cmp(r->acked, r->pos) > 0 && r->srv->feed) {
         room_resume(r);
         return;
     }
-    if (r->log_count)
+    if (r->log_count && !r->unreadable)
         snapshot(r);
     if (!r->snapshot_in_flight)
-        room_free(r);
+        go(r);
 }
 
 static void idle(void *udata)

@@ -108,6 +108,7 @@ struct room {
     struct buf waiting;      /* updates for the next append, one behind the other */
     struct buf waiting_ends; /* size_t each: where they end */
     bool whole;              /* so much was waiting that the next append is the whole document */
+    bool assure;             /* somebody has a receipt to come for what the store had already */
     struct save_op *batch;   /* the append that is under way, or failed and is tried again later */
     bool in_flight;
     bool failing;
@@ -131,7 +132,11 @@ struct room {
     /* other servers, room_feed.c */
     bool resume_due, resuming;
     uint64_t known_ms; /* when the log was last read, or moved on by news */
+    uint32_t
+        quiet_slack; /* ms, by chance: all rooms learn of a new connection in one moment, and need not
+                             all read their logs in one moment ever after */
     uint32_t resume_backoff_ms;
+    bool unreadable; /* the log has what this document could not take: no snapshot may replace it */
     struct net_timer *resume_timer;
     struct list peers; /* struct peer */
     struct list held;  /* struct feed_news: updates that came while the log is read */
@@ -171,6 +176,8 @@ void room_save_fields_later(struct room *r, bool here);
 void room_save_heard_fields(struct room *r, struct store_pos pos, uint64_t hash);
 /* Something was finished: is there a snapshot to take, or can the room go? It may be freed. */
 void room_settle(struct room *r);
+/* Whether the room could go, as it stands, and is freed. */
+bool room_let_go(struct room *r);
 struct save_op *save_op_new(struct room *r, enum store_kind kind, void (*done)(struct store_op *));
 void save_op_free(struct save_op *s);
 bool room_all_saved(const struct room *r);

@@ -19,10 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKOFF_FIRST_MS 50
 #define BACKOFF_MAX_MS 5000
+/* A connection that lasted so long was a good one. One that is lost sooner, again and again (a channel
+ * that the user may not subscribe to, news that Redis finds us too slow for), is not made anew as fast as
+ * can be. */
+#define GOOD_MS 1000
 #define WAIT_MS 1000
 /* A loop that does not take its news: the subscription is dropped, so that it resumes instead. */
 #define NEWS_MAX (64u * 1024 * 1024)
@@ -48,6 +53,13 @@ struct store_feed {
     struct table followed; /* the thread's own: id -> itself */
     uint32_t backoff_ms;
 };
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
 
 static void news_free(struct feed_news *n)
 {
@@ -180,12 +192,10 @@ static const char *listen_to(struct store_feed *f, struct redis_sub *s)
             break;
         case SUB_SUBSCRIBED:
             /* The channel of all servers is asked for first: then the connection works. */
-            if (!news_channel_id(m.channel)) {
-                set_state(f, true, "");
-                f->backoff_ms = 0;
-            } else {
+            if (news_channel_id(m.channel))
                 hand_over(f, news_new(FEED_FOLLOWING, m.channel));
-            }
+            else
+                set_state(f, true, "");
             break;
         case SUB_MESSAGE:
             message(f, &m);
@@ -226,7 +236,10 @@ static void *run(void *arg)
             want_all(f, s);
             if (before)
                 log_info("listening to other servers again");
+            uint64_t since = now_ms();
             why = listen_to(f, s);
+            if (now_ms() - since >= GOOD_MS)
+                f->backoff_ms = 0;
             before = true;
         }
         if (why) {

@@ -106,10 +106,11 @@ void store_queue_submit(struct store_queue *q, struct store_op *op)
     pthread_mutex_unlock(&q->mutex);
 }
 
+/* What is tried again until it succeeds. A snapshot is not: one that failed would be held against the
+ * store long after that works again. */
 static bool writes(const struct store_op *op)
 {
-    return op->kind == STORE_APPEND || op->kind == STORE_SEED || op->kind == STORE_SNAPSHOT ||
-           op->kind == STORE_FIELDS;
+    return op->kind == STORE_APPEND || op->kind == STORE_SEED || op->kind == STORE_FIELDS;
 }
 
 static void note(struct store_queue *q, const struct store_op *op, uint64_t now)

@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "base/random.h"
+#include "redis/link.h"
 #include "store/store_int.h"
 
 #include <stdio.h>
@@ -90,6 +91,11 @@ uint64_t store_node(const struct store *s)
 size_t store_max_value(const struct store *s)
 {
     return s->max_value ? s->max_value : SIZE_MAX;
+}
+
+bool store_waits(const struct store *s)
+{
+    return s->impl->target && s->impl->target(s)->replicas;
 }
 
 void store_close(struct store *s)

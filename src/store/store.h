@@ -149,6 +149,9 @@ const char *store_name(const struct store *s); /* "sqlite" or "redis" */
 uint64_t store_node(const struct store *s);
 /* The largest update or snapshot that can be written; SIZE_MAX if the store sets no limit. */
 size_t store_max_value(const struct store *s);
+/* Whether a write returns only when replicas have it: then what was read may be less safe than what was
+ * written, until a later write has returned. */
+bool store_waits(const struct store *s);
 void store_close(struct store *s);
 
 #endif

@@ -17,11 +17,15 @@ struct ydoc *ydoc_new(const struct ydoc_opts *opts)
         doc->opts = *opts;
     if (!doc->opts.client_id)
         doc->opts.client_id = 1;
-    if (!doc->opts.max_pending_bytes)
-        doc->opts.max_pending_bytes = WAITING_BYTES;
+    ydoc_set_max_pending(doc, doc->opts.max_pending_bytes);
     doc->roots.doc = doc;
     doc->crowd.from = Y_CROWD;
     return doc;
+}
+
+void ydoc_set_max_pending(struct ydoc *doc, size_t bytes)
+{
+    doc->opts.max_pending_bytes = bytes ? bytes : WAITING_BYTES;
 }
 
 static void free_client(struct y_client *c)

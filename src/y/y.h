@@ -118,6 +118,9 @@ struct ydoc_opts {
 /* Owned by the caller; NULL when out of memory. `opts` may be NULL and is copied. */
 struct ydoc *ydoc_new(const struct ydoc_opts *opts);
 void ydoc_free(struct ydoc *doc);
+/* Another max_pending_bytes from now on (zero: the default); what waits already may be more. For those who
+ * take more from their own store than from strangers. */
+void ydoc_set_max_pending(struct ydoc *doc, size_t bytes);
 
 struct y_applied {
     bool changed; /* something new was integrated (a repeated update changes nothing) */

@@ -283,6 +283,34 @@ TEST(awareness_does_not_tell_what_another_server_has_overtaken)
     awareness_free(a);
 }
 
+/* Somebody goes on at another server, before the end of the old connection here is noticed. */
+TEST(awareness_who_moved_to_another_server_does_not_go_with_the_old_connection)
+{
+    struct awareness *a = awareness_new(&(struct awareness_limits){.other_servers = true});
+    struct awareness_owner here = {0}, there = {.remote = true};
+    struct buf b = {0};
+    CHECK_EQ(say(a, &here, 1, 5, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &there, 1, 6, "{}"), AWARENESS_OK);
+    CHECK_EQ(awareness_take(a, &b), 1);
+    buf_release(&b);
+    CHECK_EQ(here.count, 0);
+    CHECK_EQ(there.count, 1);
+    CHECK_EQ(awareness_all_local(a, &b), 0);
+    awareness_drop(a, &here, 2000);
+    CHECK(!awareness_changed(a));
+    CHECK_EQ(awareness_take_local(a, &b), 0);
+    CHECK_EQ(awareness_count(a), 1);
+    /* An echo elsewhere takes nobody away from the connection that speaks for them. */
+    struct awareness_owner back = {0};
+    CHECK_EQ(say(a, &back, 1, 7, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &there, 1, 8, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &back, 1, 8, "{}"), AWARENESS_OK);
+    CHECK_EQ(back.count, 1);
+    awareness_drop(a, &there, 2000);
+    CHECK_EQ(awareness_count(a), 1);
+    awareness_free(a);
+}
+
 /* A server that is taken for dead and was only away: its people go with the clock that they have, so
  * that the next that is heard of them is news. */
 TEST(awareness_people_of_a_silent_server_come_back_with_their_next_move)

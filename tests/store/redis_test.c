@@ -351,6 +351,34 @@ TEST(redis_resuming_sees_that_the_end_of_the_log_is_lost)
     store_close(s);
 }
 
+/* Who deletes three of the keys leaves the one that says when it was opened, and how new the fields are. */
+TEST(redis_what_is_new_is_not_taken_for_what_was_deleted)
+{
+    struct store *s = store_new("redis");
+    struct store_op e = {.kind = STORE_EXPIRE, .id = "f", .age_ms = 3600000}, *expire = &e;
+    struct store_op i = {.kind = STORE_IMPORT, .id = "f", .has_text = true}, *import = &i;
+    static const char old[] = "HSET {bytecrowd:f}:meta opened 1600000000000 fields 99999999999999 "
+                              "fieldspos 99999999999999-0";
+    struct store_pos none = {0};
+    uint32_t wait;
+    redis_cli(redis_shared(), old);
+    CHECK_EQ(append(s, "f", "new", NULL), STORE_OK);
+    store_run(s, &expire, 1);
+    CHECK_EQ(e.result, STORE_EXISTS);
+    CHECK_EQ(fields_at(s, "new", none, 60000, &wait), STORE_OK);
+    redis_cli(redis_shared(), "FLUSHALL");
+    redis_cli(redis_shared(), old);
+    buf_puts(&i.text, "imported");
+    store_run(s, &import, 1);
+    CHECK_EQ(i.result, STORE_OK);
+    store_run(s, &expire, 1);
+    CHECK_EQ(e.result, STORE_EXISTS);
+    CHECK_EQ(fields_at(s, "new", none, 60000, &wait), STORE_OK);
+    store_op_release(&i);
+    store_op_release(&e);
+    store_close(s);
+}
+
 /* Entries and states in base64, which servers write that come by REST. */
 TEST(redis_reads_base64_as_well)
 {

@@ -273,6 +273,14 @@ TEST(too_much_that_waits_is_refused_whole)
     }
     CHECK(n > 3);
     core_take(doc, deletion(77, 5, 1), Y_ERR_LIMIT);
+    /* Its owner knows better; what waits then beyond a limit stays. */
+    ydoc_set_max_pending(doc, SIZE_MAX);
+    core_take(doc, deletion(77, 5, 1), Y_OK);
+    ydoc_set_max_pending(doc, 1);
+    core_take(doc, deletion(78, 5, 1), Y_ERR_LIMIT);
+    core_take(doc, text(5, 4, "."), Y_OK);
+    ydoc_set_max_pending(doc, 0);
+    core_take(doc, deletion(78, 5, 1), Y_OK);
     ydoc_free(doc);
 }
 
