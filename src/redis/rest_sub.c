@@ -555,8 +555,8 @@ static void work(struct rest_sub *s)
 {
     int n;
     const CURLMsg *m;
-    curl_multi_perform(s->multi, &n);
-    while ((m = curl_multi_info_read(s->multi, &n)))
+    curl.multi_perform(s->multi, &n);
+    while ((m = curl.multi_info_read(s->multi, &n)))
         call_done(s, m->easy_handle, m->data.result);
     uint64_t now = stream_clock();
     settle(s, now);
@@ -571,7 +571,7 @@ static bool wait_until(struct rest_sub *s, uint64_t end, int wake_fd)
     if (at > end)
         at = end;
     uint64_t ms = at > now ? at - now : 0;
-    curl_multi_poll(s->multi, &fd, wake_fd >= 0, ms > INT32_MAX ? INT32_MAX : (int)ms, NULL);
+    curl.multi_poll(s->multi, &fd, wake_fd >= 0, ms > INT32_MAX ? INT32_MAX : (int)ms, NULL);
     return fd.revents & CURL_WAIT_POLLIN;
 }
 
@@ -613,7 +613,7 @@ static void close_sub(struct redis_sub *base)
     table_release(&s->channels);
     free_events(&s->ready);
     event_free(s->current);
-    curl_multi_cleanup(s->multi);
+    curl.multi_cleanup(s->multi);
     free(s);
 }
 
