@@ -123,6 +123,8 @@ static void set_transfer(struct rest_call *c)
 {
     CURL *e = c->easy;
     curl.easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    /* Or giving up waits for the thread that looks up a name, which nobody can interrupt. */
+    curl.easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     curl.easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl.easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl.easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -153,8 +155,15 @@ void rest_call_init(struct rest_call *c, const struct redis_target *t, const cha
     buf_printf(&url, "%s%s", t->url.rest, path);
     curl.easy_setopt(c->easy, CURLOPT_URL, buf_str(&url));
     buf_release(&url);
-    if (t->tls_ca)
+    /* The token is not to leave this machine as it is, whatever http_proxy says. */
+    if (!t->url.tls)
+        curl.easy_setopt(c->easy, CURLOPT_NOPROXY, "*");
+    curl.easy_setopt(c->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (t->tls_ca) {
         curl.easy_setopt(c->easy, CURLOPT_CAINFO, t->tls_ca);
+        /* Curl has a folder of the system's besides, which would be trusted as well. */
+        curl.easy_setopt(c->easy, CURLOPT_CAPATH, NULL);
+    }
     if (t->tls_cert)
         curl.easy_setopt(c->easy, CURLOPT_SSLCERT, t->tls_cert);
     if (t->tls_key)
