@@ -106,6 +106,8 @@ test('unknown flags, variables and left-overs are refused', () => {
   refused(['-l', 'x'], {}, /unknown option -l/)
   refused(['serve'], {}, /unknown option serve/)
   refused(['--'], {}, /unknown option --/)
+  refused(['--stor=redis://:secret@h'], {}, /unknown option --stor=redis:\/\/ \(see/)
+  refused(['redis://:secret@h'], {}, /unknown option redis:\/\/ \(see/)
   refused(['--Listen', '127.0.0.1:0'], {}, /unknown option/)
   refused(['--help=1'], {}, /unknown option/)
   refused(['--listen'], {}, /--listen needs a value/)
