@@ -130,10 +130,12 @@ static int too_new(int version, char *err, size_t err_len)
 static int upgrade(struct sqlite_store *s, int version, char *err, size_t err_len)
 {
     struct buf all = {0};
-    buf_puts(&all, "BEGIN IMMEDIATE;");
+    /* Or views that people have made would follow a table that is renamed, and go with it. */
+    buf_puts(&all, "PRAGMA legacy_alter_table = ON; BEGIN IMMEDIATE;");
     for (int i = version; i < SCHEMA_VERSION; i++)
         buf_puts(&all, upgrades[i]);
-    buf_printf(&all, "PRAGMA user_version = %d; COMMIT;", SCHEMA_VERSION);
+    buf_printf(&all, "PRAGMA user_version = %d; COMMIT; PRAGMA legacy_alter_table = OFF;",
+               SCHEMA_VERSION);
     int result = execute(s, buf_str(&all), err, err_len);
     buf_release(&all);
     return result;

@@ -207,6 +207,7 @@ TEST(sqlite_a_file_of_the_first_version_is_upgraded)
 {
     char path[256], url[300];
     make_schema_1(path, sizeof(path), "one.sqlite");
+    shell("sqlite3 '%s' 'create view seen as select id from bytecrowds'", path);
     snprintf(url, sizeof(url), "sqlite:%s", path);
     for (int i = 0; i < 2; i++) {
         struct store *s = store_must_open(url, 5000);
@@ -225,6 +226,7 @@ TEST(sqlite_a_file_of_the_first_version_is_upgraded)
     expect(s, "room", "", "");
     expect(s, "log", "", "c");
     store_close(s);
+    CHECK_STR(shell("sqlite3 '%s' \"select count(*) > 0 from seen; drop view seen\"", path), "1");
     char schema[4096], fresh[256];
     snprintf(schema, sizeof(schema), "%s", shell("sqlite3 '%s' .schema", path));
     path_in(fresh, sizeof(fresh), "fresh.sqlite");
