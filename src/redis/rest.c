@@ -30,8 +30,6 @@
 #define DELAY_MAX_MS 5000
 #define RETRY_AFTER_MAX_MS 30000
 #define LOG_EVERY_MS 10000
-/* A request as a whole, in time-outs: each of them begins anew with whatever moves. */
-#define WHOLE 12
 #define ANSWER_KEEP (1024 * 1024)
 
 struct rest_link {
@@ -105,8 +103,8 @@ static CURLcode transfer(struct rest_link *l, bool fresh)
             break;
         }
         uint64_t now = stream_clock(), end = c->moved_ms + timeout;
-        if (end > start + WHOLE * timeout)
-            end = start + WHOLE * timeout;
+        if (end > start + REDIS_WHOLE * timeout)
+            end = start + REDIS_WHOLE * timeout;
         if (now >= end)
             break;
         curl.multi_poll(l->multi, NULL, 0, (int)(end - now), NULL);
