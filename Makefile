@@ -12,7 +12,7 @@ B := build/$(MODE)
 
 VERSION := $(shell cat VERSION)
 FOLDERS := base y proto net redis store server
-PKGS := libuv sqlite3 hiredis openssl libcurl jansson
+PKGS := libuv sqlite3 hiredis openssl jansson
 
 CC_release := gcc
 CC_asan := gcc
@@ -45,8 +45,9 @@ LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 LDFLAGS_lib := -Wl,-z,relro,-z,now,-z,defs -Wl,--as-needed -Wl,--gc-sections
 
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+# libcurl is opened when it is needed (src/redis/curl.h).
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) libcurl 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl
 
 # What the command line gives comes before these, not instead of them.
 override CPPFLAGS += -Isrc -I. -D_GNU_SOURCE -DBYTECROWDS_VERSION='"$(VERSION)"' -MMD -MP $(PKG_CFLAGS)

@@ -292,11 +292,13 @@ static const struct option *find(enum command command, const char *name, size_t 
 static const char *const command_names[] = {
     [COMMAND_SERVE] = "", [COMMAND_EXPORT] = "export", [COMMAND_IMPORT] = "import"};
 
+/* Of a URL only the beginning: a password may follow. */
 static bool bad_flag(const struct config *c, const char *what, const char *arg, char *err,
                      size_t err_len)
 {
-    const char *name = command_names[c->command];
-    snprintf(err, err_len, "%s %.80s (see %s%s%s--help)", what, arg, *name ? "bytecrowds " : "",
+    const char *name = command_names[c->command], *url = strstr(arg, "://");
+    int len = url && url - arg < 77 ? (int)(url - arg) + 3 : 80;
+    snprintf(err, err_len, "%s %.*s (see %s%s%s--help)", what, len, arg, *name ? "bytecrowds " : "",
              name, *name ? " " : "");
     return false;
 }

@@ -93,6 +93,17 @@ static int check_target(struct exporter *e)
     return -1;
 }
 
+/* Without --force in one step: FILE may come to be after it was looked for. */
+static int put_in_place(struct exporter *e)
+{
+    const char *part = buf_str(&e->part), *file = e->t.opts->file;
+    unsigned how = e->t.opts->force ? 0 : RENAME_NOREPLACE;
+    int result = renameat2(AT_FDCWD, part, AT_FDCWD, file, how);
+    if (result != 0 && (errno == EINVAL || errno == ENOSYS)) /* not every file system can */
+        result = rename(part, file);
+    return result;
+}
+
 static int finish_file(struct exporter *e)
 {
     if (flush(e) < 0)
@@ -103,22 +114,23 @@ static int finish_file(struct exporter *e)
         return broken(e, e->name);
     if (check_target(e) < 0)
         return -1;
-    if (rename(buf_str(&e->part), e->t.opts->file) != 0 || sync_folder(e->t.opts->file) != 0)
+    if (put_in_place(e) != 0 || sync_folder(e->t.opts->file) != 0)
         return broken(e, e->t.opts->file);
     return 0;
 }
 
 /* --- going on --------------------------------------------------------------------------------- */
 
-/* Which store it is, without what signs in there. */
+/* Which store it is, without what signs in there: before the last @, and for Sentinels behind ?. */
 static void describe(const char *url, struct buf *out)
 {
     const char *host = strstr(url, "://"), *at = strrchr(url, '@');
+    bool sentinels = strstr(url, "+sentinel://");
     if (host && at && strncmp(url, "sqlite:", 7) != 0) {
         buf_append(out, url, (size_t)(host + 3 - url));
         url = at + 1;
     }
-    buf_puts(out, url);
+    buf_append(out, url, sentinels ? strcspn(url, "?") : strlen(url));
     buf_str(out);
 }
 
@@ -206,6 +218,31 @@ static bool is_still(struct exporter *e)
            by_name.st_ino == opened.st_ino && by_name.st_dev == opened.st_dev;
 }
 
+/* What somebody else has put there, or has under another name too, would be theirs to read. */
+static bool is_ours(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+           st.st_nlink == 1 && fchmod(fd, 0600) == 0;
+}
+
+/* A new part, or the one that is there. */
+static int open_part(struct exporter *e)
+{
+    int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    e->fd = open(e->name, flags | O_CREAT | O_EXCL, 0600);
+    if (e->fd >= 0)
+        return 0;
+    if (errno == EEXIST)
+        e->fd = open(e->name, flags);
+    if (e->fd < 0)
+        return broken(e, e->name);
+    if (is_ours(e->fd))
+        return 0;
+    transfer_say(&e->t, "%s is not this user's alone: remove it, or choose another file", e->name);
+    return -1;
+}
+
 static int open_file(struct exporter *e, const char *url)
 {
     const char *file = e->t.opts->file;
@@ -223,10 +260,9 @@ static int open_file(struct exporter *e, const char *url)
         goto out;
     buf_printf(&e->part, "%s.part", file);
     e->name = buf_str(&e->part);
-    e->fd = open(e->name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (e->fd < 0)
-        broken(e, e->name);
-    else if (flock(e->fd, LOCK_EX | LOCK_NB) != 0 || !is_still(e))
+    if (open_part(e) < 0)
+        goto out;
+    if (flock(e->fd, LOCK_EX | LOCK_NB) != 0 || !is_still(e))
         transfer_say(&e->t, "%s is being written by another export", e->name);
     else
         result = go_on(e, &store);

@@ -11,12 +11,17 @@
 
 /* Buffers that have grown beyond this are given back once they are empty. */
 #define IDLE_BUFFER (1 << 20)
+/* More elements than any reply of ours has; hiredis would take two thousand million. */
+#define ELEMENTS_MAX (1 << 24)
 /* hiredis moves what is left of its buffer with each reply, so it is fed little at a time. */
 #define READ_AT_ONCE (64 << 10)
 
 struct redis_conn {
     struct stream *stream;
     redisReader *reader;
+#if HIREDIS_MAJOR < 1
+    redisReplyObjectFunctions makers, *hiredis; /* `makers` differs in one */
+#endif
     struct buf out; /* queued; the first `sent` bytes of it are on their way */
     size_t sent;
     uint32_t timeout_ms;
@@ -32,6 +37,34 @@ static int lost(struct redis_conn *c, const char *why)
         snprintf(c->error, sizeof(c->error), "%s: %.190s", c->name, why);
     c->lost = true;
     return -1;
+}
+
+/* --- the reader ------------------------------------------------------------------------------- */
+
+#if HIREDIS_MAJOR < 1
+static void *make_array(const redisReadTask *task, int elements)
+{
+    const struct redis_conn *c = task->privdata;
+    return elements > ELEMENTS_MAX ? NULL : c->hiredis->createArray(task, elements);
+}
+#endif
+
+static bool make_reader(struct redis_conn *c)
+{
+    c->reader = redisReaderCreate();
+    if (!c->reader)
+        return false;
+    c->reader->maxbuf = IDLE_BUFFER;
+#if HIREDIS_MAJOR < 1
+    c->hiredis = c->reader->fn;
+    c->makers = *c->reader->fn;
+    c->makers.createArray = make_array;
+    c->reader->fn = &c->makers;
+    c->reader->privdata = c;
+#else
+    c->reader->maxelements = ELEMENTS_MAX;
+#endif
+    return true;
 }
 
 /* --- sending and reading ---------------------------------------------------------------------- */
@@ -90,7 +123,8 @@ static int pump(struct redis_conn *c)
 static int next_reply(struct redis_conn *c, redisReply **out, uint32_t timeout_ms, int wake_fd,
                       bool patient)
 {
-    uint64_t deadline = stream_clock() + timeout_ms;
+    uint64_t now = stream_clock(), deadline = now + timeout_ms;
+    uint64_t last = now + (uint64_t)timeout_ms * (patient ? REDIS_WHOLE : 1);
     int moved = 0;
     *out = NULL;
     redis_conn_flush(c);
@@ -102,13 +136,14 @@ static int next_reply(struct redis_conn *c, redisReply **out, uint32_t timeout_m
             *out = reply;
             return 1;
         }
-        if (moved && !patient && stream_clock() >= deadline)
+        now = stream_clock();
+        if (moved && now >= last)
             return 0;
+        if (moved && patient)
+            deadline = now + timeout_ms < last ? now + timeout_ms : last;
         moved = pump(c);
         if (moved < 0)
             return -1;
-        if (moved && patient)
-            deadline = stream_clock() + timeout_ms;
         if (!moved && !stream_wait(c->stream, c->out.len > 0, deadline, wake_fd))
             return 0;
     }
@@ -222,12 +257,10 @@ struct redis_conn *redis_conn_open_within(const struct redis_target *t, const ch
     struct redis_conn *c = xcalloc(1, sizeof(*c));
     name_it(c, o.path, host, port);
     c->timeout_ms = t->timeout_ms;
-    c->reader = redisReaderCreate();
-    c->stream = c->reader ? stream_open(&o, connect_ms, why, sizeof(why)) : NULL;
+    c->stream = make_reader(c) ? stream_open(&o, connect_ms, why, sizeof(why)) : NULL;
     if (!c->stream) {
         lost(c, c->reader ? why : "out of memory");
     } else {
-        c->reader->maxbuf = IDLE_BUFFER;
         sign_in(c, &t->url, deadline);
     }
     if (!c->lost)

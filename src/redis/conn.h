@@ -30,8 +30,8 @@ void redis_conn_flush(struct redis_conn *c);
  * readable, -1 when the connection is lost or speaks nonsense. Pub/sub messages are replies like
  * others. */
 int redis_conn_read(struct redis_conn *c, redisReply **out, uint32_t timeout_ms, int wake_fd);
-/* The next reply, in full: the target's timeout begins anew with whatever moves either way. NULL: it
- * was too late (the connection is of no use then) or is lost. */
+/* The next reply, in full: the target's timeout begins anew with whatever moves either way, for
+ * REDIS_WHOLE timeouts at most. NULL: it was too late (the connection is of no use then) or is lost. */
 redisReply *redis_conn_reply(struct redis_conn *c);
 /* One command of C strings and its reply, likewise. */
 redisReply *redis_conn_call(struct redis_conn *c, int argc, const char *const *argv);

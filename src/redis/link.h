@@ -27,10 +27,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* An answer as a whole, in time-outs. */
+#define REDIS_WHOLE 12
+
 /* Where a Redis is and how to speak to it; borrowed strings outlive the link. */
 struct redis_target {
     struct redis_url url;
-    uint32_t timeout_ms;  /* connecting, and each answer */
+    uint32_t timeout_ms;  /* connecting, and each answer; it begins anew with whatever moves */
     const char *tls_ca;   /* PEM file of the certificates to trust; NULL: the system's */
     const char *tls_cert; /* client certificate and key, PEM; NULL: none */
     const char *tls_key;

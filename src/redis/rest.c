@@ -30,8 +30,6 @@
 #define DELAY_MAX_MS 5000
 #define RETRY_AFTER_MAX_MS 30000
 #define LOG_EVERY_MS 10000
-/* A request as a whole, in time-outs: each of them begins anew with whatever moves. */
-#define WHOLE 12
 #define ANSWER_KEEP (1024 * 1024)
 
 struct rest_link {
@@ -86,7 +84,7 @@ static void failed(struct rest_link *l, uint32_t retry_after_ms)
 static CURLcode result_of(CURLM *multi)
 {
     int left;
-    const CURLMsg *m = curl_multi_info_read(multi, &left);
+    const CURLMsg *m = curl.multi_info_read(multi, &left);
     return m ? m->data.result : CURLE_FAILED_INIT;
 }
 
@@ -99,17 +97,17 @@ static CURLcode transfer(struct rest_link *l, bool fresh)
     c->fresh = fresh;
     rest_call_start(c, l->multi, l->body.data, l->body.len);
     for (;;) {
-        curl_multi_perform(l->multi, &running);
+        curl.multi_perform(l->multi, &running);
         if (!running) {
             code = result_of(l->multi);
             break;
         }
         uint64_t now = stream_clock(), end = c->moved_ms + timeout;
-        if (end > start + WHOLE * timeout)
-            end = start + WHOLE * timeout;
+        if (end > start + REDIS_WHOLE * timeout)
+            end = start + REDIS_WHOLE * timeout;
         if (now >= end)
             break;
-        curl_multi_poll(l->multi, NULL, 0, (int)(end - now), NULL);
+        curl.multi_poll(l->multi, NULL, 0, (int)(end - now), NULL);
     }
     rest_call_end(c, l->multi);
     return code;
@@ -244,7 +242,7 @@ static void close_link(struct redis_link *base)
 {
     struct rest_link *l = (struct rest_link *)base;
     rest_call_release(&l->call);
-    curl_multi_cleanup(l->multi);
+    curl.multi_cleanup(l->multi);
     buf_release(&l->body);
     free(l);
 }

@@ -5,7 +5,6 @@
 #include "redis/stream.h"
 #include "redis/tls.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,20 +32,14 @@ int rest_check(const struct redis_target *t, char *err, size_t err_len)
         snprintf(err, err_len, "the token has a character that no token has");
         return -1;
     }
-    return t->url.tls ? tls_check(&files, err, err_len) : 0;
-}
-
-static void init_curl(void)
-{
-    if (curl_global_init(CURL_GLOBAL_DEFAULT))
-        abort(); /* out of memory, or a libcurl that does not work at all */
+    if (t->url.tls && tls_check(&files, err, err_len) < 0)
+        return -1;
+    return curl_open(err, err_len);
 }
 
 CURLM *rest_multi_new(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, init_curl);
-    CURLM *m = curl_multi_init();
+    CURLM *m = curl.multi_init();
     if (!m)
         abort();
     return m;
@@ -83,7 +76,7 @@ static size_t take_answer(char *data, size_t size, size_t count, void *udata)
     size_t n = size * count;
     long status = 0;
     c->moved_ms = stream_clock();
-    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl.easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
     if (c->sink && status == 200)
         return c->sink(c->udata, data, n) ? n : 0;
     c->too_long = c->answer.len + n > REST_ANSWER_MAX;
@@ -129,43 +122,52 @@ static size_t take_header(char *line, size_t size, size_t count, void *udata)
 static void set_transfer(struct rest_call *c)
 {
     CURL *e = c->easy;
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(e, CURLOPT_TCP_KEEPIDLE, 15L);
-    curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, 5L);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)c->target->timeout_ms);
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, c->error);
-    curl_easy_setopt(e, CURLOPT_USERAGENT, "bytecrowds/" BYTECROWDS_VERSION);
-    curl_easy_setopt(e, CURLOPT_POST, 1L);
-    curl_easy_setopt(e, CURLOPT_READFUNCTION, give_body);
-    curl_easy_setopt(e, CURLOPT_READDATA, c);
-    curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, rewind_body);
-    curl_easy_setopt(e, CURLOPT_SEEKDATA, c);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_answer);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(e, CURLOPT_HEADERDATA, c);
-    curl_easy_setopt(e, CURLOPT_PRIVATE, c);
+    curl.easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    /* Or giving up waits for the thread that looks up a name, which nobody can interrupt. */
+    curl.easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+    curl.easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl.easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl.easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl.easy_setopt(e, CURLOPT_TCP_KEEPIDLE, 15L);
+    curl.easy_setopt(e, CURLOPT_TCP_KEEPINTVL, 5L);
+    curl.easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)c->target->timeout_ms);
+    curl.easy_setopt(e, CURLOPT_ERRORBUFFER, c->error);
+    curl.easy_setopt(e, CURLOPT_USERAGENT, "bytecrowds/" BYTECROWDS_VERSION);
+    curl.easy_setopt(e, CURLOPT_POST, 1L);
+    curl.easy_setopt(e, CURLOPT_READFUNCTION, give_body);
+    curl.easy_setopt(e, CURLOPT_READDATA, c);
+    curl.easy_setopt(e, CURLOPT_SEEKFUNCTION, rewind_body);
+    curl.easy_setopt(e, CURLOPT_SEEKDATA, c);
+    curl.easy_setopt(e, CURLOPT_WRITEFUNCTION, take_answer);
+    curl.easy_setopt(e, CURLOPT_WRITEDATA, c);
+    curl.easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
+    curl.easy_setopt(e, CURLOPT_HEADERDATA, c);
+    curl.easy_setopt(e, CURLOPT_PRIVATE, c);
 }
 
 void rest_call_init(struct rest_call *c, const struct redis_target *t, const char *path)
 {
     struct buf url = {0};
-    *c = (struct rest_call){.target = t, .easy = curl_easy_init()};
+    *c = (struct rest_call){.target = t, .easy = curl.easy_init()};
     if (!c->easy)
         abort();
     set_transfer(c);
     buf_printf(&url, "%s%s", t->url.rest, path);
-    curl_easy_setopt(c->easy, CURLOPT_URL, buf_str(&url));
+    curl.easy_setopt(c->easy, CURLOPT_URL, buf_str(&url));
     buf_release(&url);
-    if (t->tls_ca)
-        curl_easy_setopt(c->easy, CURLOPT_CAINFO, t->tls_ca);
+    /* The token is not to leave this machine as it is, whatever http_proxy says. */
+    if (!t->url.tls)
+        curl.easy_setopt(c->easy, CURLOPT_NOPROXY, "*");
+    curl.easy_setopt(c->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (t->tls_ca) {
+        curl.easy_setopt(c->easy, CURLOPT_CAINFO, t->tls_ca);
+        /* Curl has a folder of the system's besides, which would be trusted as well. */
+        curl.easy_setopt(c->easy, CURLOPT_CAPATH, NULL);
+    }
     if (t->tls_cert)
-        curl_easy_setopt(c->easy, CURLOPT_SSLCERT, t->tls_cert);
+        curl.easy_setopt(c->easy, CURLOPT_SSLCERT, t->tls_cert);
     if (t->tls_key)
-        curl_easy_setopt(c->easy, CURLOPT_SSLKEY, t->tls_key);
+        curl.easy_setopt(c->easy, CURLOPT_SSLKEY, t->tls_key);
 }
 
 /* One with no value takes away what curl would send by itself. */
@@ -173,7 +175,7 @@ static void add_header(struct rest_call *c, const char *name, const char *value)
 {
     char line[sizeof(c->sync_token) + 64];
     snprintf(line, sizeof(line), "%s%s", name, value);
-    struct curl_slist *list = curl_slist_append(c->headers, line);
+    struct curl_slist *list = curl.slist_append(c->headers, line);
     if (!list)
         abort();
     c->headers = list;
@@ -181,7 +183,7 @@ static void add_header(struct rest_call *c, const char *name, const char *value)
 
 static void set_headers(struct rest_call *c)
 {
-    curl_slist_free_all(c->headers);
+    curl.slist_free_all(c->headers);
     c->headers = NULL;
     add_header(c, "Authorization: Bearer ", c->target->url.password);
     add_header(c, "Expect:", ""); /* or curl waits a second before it sends a big body */
@@ -194,9 +196,9 @@ static void set_headers(struct rest_call *c)
     }
     if (*c->sync_token)
         add_header(c, "Upstash-Sync-Token: ", c->sync_token);
-    curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
+    curl.easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
     /* A stream must not wait in a compressor for more. */
-    curl_easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, c->stream ? NULL : "gzip");
+    curl.easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, c->stream ? NULL : "gzip");
 }
 
 void rest_call_start(struct rest_call *c, CURLM *multi, const void *body, size_t len)
@@ -210,23 +212,23 @@ void rest_call_start(struct rest_call *c, CURLM *multi, const void *body, size_t
     *c->error = '\0';
     buf_clear(&c->answer);
     set_headers(c);
-    curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
-    curl_easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, (long)c->fresh);
+    curl.easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+    curl.easy_setopt(c->easy, CURLOPT_FRESH_CONNECT, (long)c->fresh);
     c->moved_ms = stream_clock();
-    if (curl_multi_add_handle(multi, c->easy))
+    if (curl.multi_add_handle(multi, c->easy))
         abort();
 }
 
 void rest_call_end(struct rest_call *c, CURLM *multi)
 {
-    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &c->status);
-    curl_multi_remove_handle(multi, c->easy);
+    curl.easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &c->status);
+    curl.multi_remove_handle(multi, c->easy);
 }
 
 void rest_call_release(struct rest_call *c)
 {
-    curl_easy_cleanup(c->easy);
-    curl_slist_free_all(c->headers);
+    curl.easy_cleanup(c->easy);
+    curl.slist_free_all(c->headers);
     buf_release(&c->answer);
 }
 
@@ -250,7 +252,7 @@ void rest_call_explain(const struct rest_call *c, CURLcode code, char *out, size
     } else if (code == CURLE_SEND_FAIL_REWIND) {
         snprintf(out, len, "the server closed the connection");
     } else if (code != CURLE_OK) {
-        snprintf(out, len, "%s", *c->error ? c->error : curl_easy_strerror(code));
+        snprintf(out, len, "%s", *c->error ? c->error : curl.easy_strerror(code));
     } else {
         server_says(c, said, sizeof(said));
         const char *what = c->status == 401 || c->status == 403 ? "the token was refused" : "HTTP";

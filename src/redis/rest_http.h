@@ -17,9 +17,8 @@
 #define REDIS_REST_HTTP_H
 
 #include "base/buf.h"
+#include "redis/curl.h"
 #include "redis/link.h"
-
-#include <curl/curl.h>
 
 /* What a load of many big bytecrowds may come to. */
 #define REST_ANSWER_MAX (256u * 1024 * 1024)
@@ -46,7 +45,7 @@ struct rest_call {
     char error[CURL_ERROR_SIZE];
 };
 
-/* Whether the target makes sense: -1 with a reason. */
+/* Whether the target makes sense, and libcurl is there: -1 with a reason. Before anything else here. */
 int rest_check(const struct redis_target *t, char *err, size_t err_len);
 CURLM *rest_multi_new(void);
 void rest_call_init(struct rest_call *c, const struct redis_target *t, const char *path);

@@ -70,8 +70,9 @@ struct sub_stream {
     struct sse sse;
     struct stream_seat *seats;
     size_t count, confirmed; /* its own channel is confirmed, too */
-    uint64_t opened_ms, heard_ms;
-    bool holds; /* its messages are held back */
+    bool own_confirmed;
+    uint64_t confirmed_ms, heard_ms; /* the last of each; at first when it was opened */
+    bool holds;                      /* its messages are held back */
     struct list held;
     size_t held_bytes;
 
@@ -200,8 +201,11 @@ static void drop(struct redis_sub *base, const char *name)
 static void confirm(struct sub_stream *t, const char *name, size_t len)
 {
     struct rest_sub *s = t->sub;
-    if (strlen(t->own) == len && memcmp(t->own, name, len) == 0)
+    size_t before = t->confirmed;
+    if (!t->own_confirmed && strlen(t->own) == len && memcmp(t->own, name, len) == 0) {
+        t->own_confirmed = true;
         t->confirmed++;
+    }
     for (size_t i = 0; i < t->count; i++) {
         struct stream_seat *seat = &t->seats[i];
         if (seat->confirmed || strlen(seat->channel->name) != len ||
@@ -212,6 +216,8 @@ static void confirm(struct sub_stream *t, const char *name, size_t len)
         if (seat->channel->wanted && !seat->channel->told)
             tell(s, seat->channel);
     }
+    if (t->confirmed > before)
+        t->confirmed_ms = t->heard_ms;
     if (t->state == OPENING && t->confirmed > t->count)
         t->state = LIVE;
 }
@@ -286,7 +292,7 @@ static void stream_open_for(struct rest_sub *s, struct channel **list, size_t *n
     struct buf path = {0};
     t->sub = s;
     t->state = OPENING;
-    t->opened_ms = t->heard_ms = stream_clock();
+    t->confirmed_ms = t->heard_ms = stream_clock();
     t->holds = holds;
     list_init(&t->held);
     list_init(&t->entry);
@@ -451,10 +457,11 @@ static uint64_t silence_ms(const struct rest_sub *s)
 /* When the stream is given up, if nothing comes by it. */
 static uint64_t deadline_of(const struct sub_stream *t)
 {
-    if (t->state != OPENING && !t->asked_ms)
-        return UINT64_MAX;
-    return later(t->state == OPENING ? t->opened_ms : t->asked_ms, t->heard_ms) +
-           t->sub->target.timeout_ms;
+    uint64_t timeout = t->sub->target.timeout_ms;
+    /* Messages to some channels do not mean that the others will be confirmed. */
+    if (t->state == OPENING)
+        return t->confirmed_ms + timeout;
+    return t->asked_ms ? later(t->asked_ms, t->heard_ms) + timeout : UINT64_MAX;
 }
 
 static void publish(struct sub_stream *t)
@@ -555,8 +562,8 @@ static void work(struct rest_sub *s)
 {
     int n;
     const CURLMsg *m;
-    curl_multi_perform(s->multi, &n);
-    while ((m = curl_multi_info_read(s->multi, &n)))
+    curl.multi_perform(s->multi, &n);
+    while ((m = curl.multi_info_read(s->multi, &n)))
         call_done(s, m->easy_handle, m->data.result);
     uint64_t now = stream_clock();
     settle(s, now);
@@ -571,7 +578,7 @@ static bool wait_until(struct rest_sub *s, uint64_t end, int wake_fd)
     if (at > end)
         at = end;
     uint64_t ms = at > now ? at - now : 0;
-    curl_multi_poll(s->multi, &fd, wake_fd >= 0, ms > INT32_MAX ? INT32_MAX : (int)ms, NULL);
+    curl.multi_poll(s->multi, &fd, wake_fd >= 0, ms > INT32_MAX ? INT32_MAX : (int)ms, NULL);
     return fd.revents & CURL_WAIT_POLLIN;
 }
 
@@ -613,7 +620,7 @@ static void close_sub(struct redis_sub *base)
     table_release(&s->channels);
     free_events(&s->ready);
     event_free(s->current);
-    curl_multi_cleanup(s->multi);
+    curl.multi_cleanup(s->multi);
     free(s);
 }
 

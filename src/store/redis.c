@@ -415,6 +415,16 @@ static bool read_ok(const redisReply *r, struct store_op *op)
     return false;
 }
 
+/* Whether trying again will not help. What the REST interface refuses for its bytes or its size would
+ * hold up the rest of an import for good. */
+static bool is_final(const struct store_op *op, const char *error)
+{
+    if (op->kind == STORE_IMPORT &&
+        (strstr(error, "is not UTF-8") || strstr(error, "max request size exceeded")))
+        return true;
+    return strstr(error, "WRONGTYPE");
+}
+
 static void read_reply(struct redis_store *s, const redisReply *r, struct store_op *op)
 {
     op->result = STORE_OK;
@@ -422,7 +432,7 @@ static void read_reply(struct redis_store *s, const redisReply *r, struct store_
     if (!r)
         store_fail(op, STORE_UNAVAILABLE, redis_link_error(s->link));
     else if (r->type == REDIS_REPLY_ERROR)
-        store_fail(op, strstr(r->str, "WRONGTYPE") ? STORE_CORRUPT : STORE_UNAVAILABLE, r->str);
+        store_fail(op, is_final(op, r->str) ? STORE_CORRUPT : STORE_UNAVAILABLE, r->str);
     else if (!read_ok(r, op))
         store_fail(op, STORE_CORRUPT, "the database holds what bytecrowds did not write");
 }

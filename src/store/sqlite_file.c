@@ -67,10 +67,30 @@ static const struct store_impl impl = {
 
 /* --- the lock --------------------------------------------------------------------------------- */
 
+/* Beside the file itself, whatever link leads there, as SQLite does it: two locks are none. */
+static void put_beside(struct buf *name, const char *path, const char *ending)
+{
+    char *real = realpath(path, NULL);
+    buf_printf(name, "%s%s", real ? real : path, ending);
+    free(real);
+}
+
+/* A link to where nothing is yet leads nowhere that a lock could stand. */
+static void make_target(const char *path)
+{
+    struct stat st;
+    int fd = -1;
+    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && stat(path, &st) != 0)
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644); /* as SQLite makes it */
+    if (fd >= 0)
+        close(fd);
+}
+
 static int take_lock(struct sqlite_store *s, const char *path, char *err, size_t err_len)
 {
     struct buf name = {0};
-    buf_printf(&name, "%s.lock", path);
+    make_target(path);
+    put_beside(&name, path, ".lock");
     s->lock = open(buf_str(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (s->lock < 0)
         snprintf(err, err_len, "%s: %s", buf_str(&name), strerror(errno));
@@ -86,7 +106,7 @@ static int take_lock(struct sqlite_store *s, const char *path, char *err, size_t
 static bool lock_out_servers(struct sqlite_store *s, const char *path)
 {
     struct buf name = {0};
-    buf_printf(&name, "%s.lock", path);
+    put_beside(&name, path, ".lock");
     s->lock = open(buf_str(&name), O_RDONLY | O_CLOEXEC);
     bool ok = s->lock >= 0 ? flock(s->lock, LOCK_SH | LOCK_NB) == 0 : errno == ENOENT;
     buf_release(&name);
@@ -130,10 +150,12 @@ static int too_new(int version, char *err, size_t err_len)
 static int upgrade(struct sqlite_store *s, int version, char *err, size_t err_len)
 {
     struct buf all = {0};
-    buf_puts(&all, "BEGIN IMMEDIATE;");
+    /* Or views that people have made would follow a table that is renamed, and go with it. */
+    buf_puts(&all, "PRAGMA legacy_alter_table = ON; BEGIN IMMEDIATE;");
     for (int i = version; i < SCHEMA_VERSION; i++)
         buf_puts(&all, upgrades[i]);
-    buf_printf(&all, "PRAGMA user_version = %d; COMMIT;", SCHEMA_VERSION);
+    buf_printf(&all, "PRAGMA user_version = %d; COMMIT; PRAGMA legacy_alter_table = OFF;",
+               SCHEMA_VERSION);
     int result = execute(s, buf_str(&all), err, err_len);
     buf_release(&all);
     return result;
@@ -209,7 +231,7 @@ static int open_unchanging(struct sqlite_store *s, const char *path)
 {
     struct buf name = {0};
     struct stat st;
-    buf_printf(&name, "%s-wal", path);
+    put_beside(&name, path, "-wal");
     bool quiet = stat(buf_str(&name), &st) != 0 && errno == ENOENT;
     buf_release(&name);
     if (!quiet || !lock_out_servers(s, path))

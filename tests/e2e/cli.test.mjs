@@ -87,12 +87,27 @@ test('a store that cannot be: exit 1 and why', () => {
   }
 })
 
+test('without libcurl only the REST interface cannot be used', async () => {
+  const folder = tempFolder()
+  writeFileSync(path.join(folder, 'libcurl.so.4'), '') // found first, and is no library
+  const env = { LD_LIBRARY_PATH: folder, UPSTASH_REDIS_REST_TOKEN: 'secret' }
+  const { status, stdout, stderr } = runOnce(['--listen', '127.0.0.1:0', '--store', 'https://redis.example'], { env })
+  assert.equal(status, 1)
+  assert.equal(stdout, '')
+  assert.match(stderr, /^bytecrowds: --store: the REST interface needs libcurl: .*libcurl\.so\.4[^\n]*\n$/)
+  const server = await startServer({ env })
+  assert.ok(!/libcurl|libldap|libgssapi/.test(readFileSync(`/proc/${server.child.pid}/maps`, 'utf8')))
+  await server.stop()
+})
+
 test('unknown flags, variables and left-overs are refused', () => {
   refused(['--nonsense'], {}, /unknown option --nonsense/)
   refused(['--listen-'], {}, /unknown option/)
   refused(['-l', 'x'], {}, /unknown option -l/)
   refused(['serve'], {}, /unknown option serve/)
   refused(['--'], {}, /unknown option --/)
+  refused(['--stor=redis://:secret@h'], {}, /unknown option --stor=redis:\/\/ \(see/)
+  refused(['redis://:secret@h'], {}, /unknown option redis:\/\/ \(see/)
   refused(['--Listen', '127.0.0.1:0'], {}, /unknown option/)
   refused(['--help=1'], {}, /unknown option/)
   refused(['--listen'], {}, /--listen needs a value/)

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, chownSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import * as Y from 'yjs'
 import { Client } from './lib/client.mjs'
 import { binary, freePort, launch, runOnce, sanitized, sleep, startServer, tempFolder, until } from './lib/harness.mjs'
-import { startCluster } from './lib/redis.mjs'
+import { startCluster, startSentinels } from './lib/redis.mjs'
 import { redis } from './lib/server.mjs'
 import { sameBytes } from './lib/stock.mjs'
 import { Upstash } from './lib/upstash.mjs'
@@ -170,6 +170,13 @@ test('by Upstash\'s REST interface, and from there', async () => {
   const bad = path.join(folder, 'bad.ndjson')
   writeFileSync(bad, HEAD + '{"id":"bad","text":{"base64":"/2H/"}}\n{"id":"good","text":"x"}\n{"bytecrowds":2}\n')
   assert.match((await movedMeanwhile(['import', bad], env, 3)).err, /not imported: bad: .*UTF-8.*\nimported 1 bytecrowd,/)
+  // Nor does it when it is all that there is to write at that time.
+  writeFileSync(bad, HEAD + '{"id":"bad","text":{"base64":"/2H/"}}\n{"bytecrowds":1}\n')
+  assert.match((await movedMeanwhile(['import', bad], env, 3)).err, /^bytecrowds: not imported: bad: .*UTF-8.*\nimported 0 /)
+  // Some plans take less than others.
+  writeFileSync(bad, HEAD + '{"id":"much","text":"x"}\n{"bytecrowds":1}\n')
+  upstash.fault({ kind: 'answer', body: '[{"error":"ERR max request size exceeded. Limit: 1048576 bytes"}]', skip: 1 })
+  assert.match((await movedMeanwhile(['import', bad], env, 3)).err, /^bytecrowds: not imported: much: .*request size.*\nimported 0 /)
   // More than a request may have.
   const big = newStore(folder, 'big.sqlite', "INSERT INTO updates (id, data) VALUES ('big', randomblob(5000000)), ('big', randomblob(5000000)), ('small', x'00')")
   moved(['export', '--store', `sqlite:${big}`, '--force', first])
@@ -317,6 +324,22 @@ test('an export overwrites nothing', () => {
   symlinkSync('elsewhere', `${file}.part`)
   moved(args, 1)
   assert.ok(!existsSync(path.join(folder, 'elsewhere')))
+  // What others could read: made the user's alone, or left.
+  rmSync(`${file}.part`)
+  writeFileSync(`${file}.part`, '')
+  chmodSync(`${file}.part`, 0o666)
+  moved(args)
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  rmSync(file)
+  writeFileSync(`${file}.part`, '')
+  linkSync(`${file}.part`, path.join(folder, 'another name'))
+  assert.match(moved(args, 1).stderr, /\.part is not this user's alone: remove it/)
+  if (process.getuid() === 0) {
+    rmSync(path.join(folder, 'another name'))
+    chownSync(`${file}.part`, 65534, 65534)
+    assert.match(moved(args, 1).stderr, /\.part is not this user's alone: remove it/)
+  }
+  assert.equal(readFileSync(`${file}.part`, 'utf8'), '')
   mkdirSync(path.join(folder, 'folder'))
   assert.match(moved(['export', '--store', `sqlite:${from}`, '--force', path.join(folder, 'folder')], 1).stderr, /is no regular file/)
   assert.match(moved(['export', '--store', `sqlite:${from}`, path.join(folder, 'no/such/folder/x')], 1).stderr, /No such file or directory/)
@@ -567,6 +590,12 @@ test('the password is not in the file', async () => {
   moved(['export', '--store', `redis://:p@ss@127.0.0.1:${store.port}`, file])
   assert.equal(readFileSync(file, 'utf8'), `{"bytecrowds-export":1,"store":"redis://127.0.0.1:${store.port}"}\n{"bytecrowds":0}\n`)
   await store.kill()
+  const ha = await startSentinels()
+  for (const s of ha.sentinels) await s.call('ACL', 'SETUSER', 'default', 'resetpass', '>sEcret')
+  const url = `${ha.url}?sentinel-password=sEcret`
+  moved(['export', '--force', '--store', url, file])
+  assert.equal(JSON.parse(readFileSync(file, 'utf8').split('\n')[0]).store, ha.url)
+  await ha.stop()
 })
 
 test('a full disk, a closed pipe', () => {
@@ -597,11 +626,14 @@ test('on a terminal a line tells how far it is; elsewhere nothing does, at first
 
 test('names and errors cannot write to the terminal', () => {
   const folder = tempFolder()
-  const from = newStore(folder, 'from.sqlite', "INSERT INTO bytecrowds (id, text) VALUES (cast(x'1b5b324a0a' AS TEXT), 'one')")
+  const from = newStore(folder, 'from.sqlite', "INSERT INTO bytecrowds (id, text) VALUES (cast(x'1b5b324a0a' AS TEXT), 'one'), (cast(x'41c29b324ac3a4' AS TEXT), 'one'), (cast(x'429b324a' AS TEXT), 'one')")
   const file = path.join(folder, 'all.ndjson')
   moved(['export', '--store', `sqlite:${from}`, file])
   sqlite(from, "UPDATE bytecrowds SET text = 'two'")
-  assert.match(moved(['import', '--store', `sqlite:${from}`, file], 3).stderr, /not imported: \?\[2J\?: it is there/)
+  const { stderr } = moved(['import', '--store', `sqlite:${from}`, file], 3)
+  assert.match(stderr, /not imported: \?\[2J\?: it is there/)
+  assert.match(stderr, /not imported: A\?\?2Jä: it is there/)
+  assert.match(stderr, /not imported: B\?2J: it is there/)
 })
 
 test('a bytecrowd with sixty megabytes', { skip: sanitized && 'too slow there' }, () => {

@@ -2,7 +2,10 @@
 #include "tests/redis/link_fixture.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct redis_link *shared_link(void)
@@ -294,4 +297,65 @@ TEST(link_replicas_confirm_writes)
     redis_link_close(l);
     redis_kill(&r);
     redis_kill(&replica);
+}
+
+/* Answers PING, and everything else byte by byte, or with an array that takes long to free. */
+struct broken_server {
+    int fd;
+    bool array;
+};
+
+static void *serve_badly(void *udata)
+{
+    const struct broken_server *s = udata;
+    static const char drip[] = "$1000000\r\n";
+    char in[4096];
+    int fd = accept(s->fd, NULL, NULL);
+    CHECK(recv(fd, in, sizeof(in), 0) > 0 && send(fd, "+PONG\r\n", 7, MSG_NOSIGNAL) == 7);
+    if (recv(fd, in, sizeof(in), 0) > 0 && s->array)
+        send(fd, "*1000000000\r\n", 13, MSG_NOSIGNAL);
+    for (size_t i = 0; !s->array && i < 100; i++) {
+        if (send(fd, i < 10 ? drip + i : "x", 1, MSG_NOSIGNAL) != 1)
+            break;
+        sleep_ms(30);
+    }
+    if (s->array)
+        recv(fd, in, sizeof(in), 0);
+    close(fd);
+    return NULL;
+}
+
+static const char *asked_badly(bool array, double *took)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    struct broken_server s = {socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), array};
+    char url[64];
+    pthread_t thread;
+    CHECK(s.fd >= 0 && bind(s.fd, (struct sockaddr *)&a, len) == 0 && listen(s.fd, 0) == 0);
+    CHECK(getsockname(s.fd, (struct sockaddr *)&a, &len) == 0);
+    snprintf(url, sizeof(url), "redis://127.0.0.1:%d", ntohs(a.sin_port));
+    CHECK(pthread_create(&thread, NULL, serve_badly, &s) == 0);
+    struct redis_link *l = link_open(target_of(url, 100));
+    double start = now_s();
+    const char *said = ask(l, "GET k");
+    *took = now_s() - start;
+    redis_link_close(l);
+    close(s.fd);
+    pthread_join(thread, NULL);
+    return said;
+}
+
+TEST(link_an_answer_that_never_ends_is_given_up)
+{
+    double took;
+    CHECK_HAS(asked_badly(false, &took), "did not answer in time");
+    CHECK(took > 1.1 && took < 1.8);
+}
+
+TEST(link_an_array_that_is_too_long_is_nonsense)
+{
+    double took;
+    CHECK_HAS(asked_badly(true, &took), "none: ");
+    CHECK(took < 0.5);
 }

@@ -5,9 +5,11 @@
 #include "tests/redis/link_fixture.h"
 #include "tests/redis/rest_fixture.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CHECK_HAS(text, part)                                                                      \
@@ -381,6 +383,38 @@ TEST(rest_sub_what_cannot_be_opened)
     redis_sub_want(s, "a");
     CHECK_STR(next_of(s, 2000), "lost: 0 of 2 channels were confirmed in time");
     redis_sub_close(s);
+}
+
+/* Confirms again and again what nobody asked for. */
+static void *chatter(void *udata)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
+                      event[] = "data: subscribe,another,1\n\n";
+    int fd = accept(*(int *)udata, NULL, NULL);
+    send(fd, head, sizeof(head) - 1, MSG_NOSIGNAL);
+    for (int i = 0; i < 60 && send(fd, event, sizeof(event) - 1, MSG_NOSIGNAL) > 0; i++)
+        sleep_ms(50);
+    close(fd);
+    return NULL;
+}
+
+TEST(rest_sub_a_stream_that_never_confirms_is_given_up)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char url[64], err[160];
+    pthread_t thread;
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&a, len) == 0 && listen(fd, 5) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&a, &len) == 0);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d", ntohs(a.sin_port));
+    CHECK(pthread_create(&thread, NULL, chatter, &fd) == 0);
+    double start = now_s();
+    CHECK(!redis_sub_open(rest_target(url, 300), err, sizeof(err)));
+    CHECK_HAS(err, "0 of 1 channels were confirmed in time");
+    CHECK(now_s() - start < 1);
+    pthread_join(thread, NULL);
+    close(fd);
 }
 
 TEST(rest_sub_can_be_woken)

@@ -484,6 +484,27 @@ TEST(rest_targets_that_make_no_sense)
     }
 }
 
+/* stream_test.c has the resolver that takes its time. */
+TEST(rest_a_name_that_is_not_found_in_time)
+{
+    struct redis_link *l = link_open(rest_target("https://slow.invalid:1", 200));
+    double start = now_s();
+    CHECK_STR(ask(l, "PING"), "none: no connection within 200 ms");
+    CHECK(now_s() - start > 0.19 && now_s() - start < 0.5);
+    redis_link_close(l);
+    CHECK(now_s() - start < 0.5);
+}
+
+TEST(rest_this_machine_is_not_asked_by_a_proxy)
+{
+    struct redis_link *l = fresh_link(1000);
+    setenv("http_proxy", "http://127.0.0.1:1", 1);
+    const char *said = ask(l, "PING");
+    unsetenv("http_proxy");
+    CHECK_STR(said, "PONG");
+    redis_link_close(l);
+}
+
 TEST(rest_tls_is_verified)
 {
     static struct upstash u;

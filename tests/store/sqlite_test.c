@@ -53,6 +53,26 @@ TEST(sqlite_a_file_is_for_one_server)
     store_close(store_must_open(url, 5000));
 }
 
+TEST(sqlite_a_file_by_another_name_is_for_one_server_too)
+{
+    char path[256], link[256], dangling[256], url[300], err[256];
+    path_in(path, sizeof(path), "real.sqlite");
+    path_in(link, sizeof(link), "link.sqlite");
+    path_in(dangling, sizeof(dangling), "dangling.sqlite");
+    shell("ln -s '%s' '%s'; ln -s '%s' '%s'", path, link, path, dangling);
+    /* Where nothing is yet, too. */
+    snprintf(url, sizeof(url), "sqlite:%s", dangling);
+    struct store *s = store_must_open(url, 5000);
+    const char *const others[] = {path, link, dangling};
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(url, sizeof(url), "sqlite:%s", others[i]);
+        CHECK(!store_open(url, NULL, err, sizeof(err)));
+        CHECK(strstr(err, "is in use by another bytecrowds"));
+    }
+    store_close(s);
+    store_close(store_must_open(url, 5000));
+}
+
 TEST(sqlite_what_is_no_database_is_left_alone)
 {
     char path[256], text[] = "this is not a database, but somebody's diary of many, many words\n";
@@ -207,6 +227,7 @@ TEST(sqlite_a_file_of_the_first_version_is_upgraded)
 {
     char path[256], url[300];
     make_schema_1(path, sizeof(path), "one.sqlite");
+    shell("sqlite3 '%s' 'create view seen as select id from bytecrowds'", path);
     snprintf(url, sizeof(url), "sqlite:%s", path);
     for (int i = 0; i < 2; i++) {
         struct store *s = store_must_open(url, 5000);
@@ -225,6 +246,7 @@ TEST(sqlite_a_file_of_the_first_version_is_upgraded)
     expect(s, "room", "", "");
     expect(s, "log", "", "c");
     store_close(s);
+    CHECK_STR(shell("sqlite3 '%s' \"select count(*) > 0 from seen; drop view seen\"", path), "1");
     char schema[4096], fresh[256];
     snprintf(schema, sizeof(schema), "%s", shell("sqlite3 '%s' .schema", path));
     path_in(fresh, sizeof(fresh), "fresh.sqlite");
@@ -475,6 +497,11 @@ TEST(sqlite_a_log_that_a_kill_left_behind_is_read_too)
     const char *dir = last_dir;
     shell("rm -f '%s-shm'; chmod 444 '%s'*; chmod 555 '%s'", path, path, dir);
     CHECK(as_somebody(path, "copy all of it"));
+    /* By a link the log is still where the file is. */
+    char link[256];
+    path_in(link, sizeof(link), "link.sqlite");
+    shell("ln -s '%s' '%s'; chmod 755 '%s'", path, link, last_dir);
+    CHECK(as_somebody(link, "copy all of it"));
     shell("chmod 755 '%s'", dir);
     struct store *s = must_open_reading(path);
     expect(s, "x", "", "in the log");
