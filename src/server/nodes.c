@@ -225,6 +225,11 @@ static void resume(struct room *r, void *arg)
     room_save_retry(r);
     room_meet(r);
     room_resume(r);
+    /* Of what was lost the fields may be all; it is not read, so they are written again. */
+    if (r->phase == ROOM_LIVE && r->doc_bytes) {
+        r->fields_hash = 0;
+        room_save_fields_later(r, false);
+    }
 }
 
 /* The store's connection is another one than before: so may be what it holds. And what was told

@@ -176,6 +176,7 @@ void server_free(struct server *s)
     /* Connections first: they point into rooms. Then the queue: its operations do, too. */
     if (s->net)
         net_server_free(s->net);
+    store_feed_stop(s->feed); /* so that both threads end at the same time */
     store_queue_free(s->queue);
     for (size_t pos = 0; table_next(&s->rooms, &pos, &r); pos = 0)
         room_free(r);

@@ -330,15 +330,22 @@ bool store_feed_connected(struct store_feed *f, char *why, size_t why_len)
     return connected;
 }
 
-void store_feed_free(struct store_feed *f)
+void store_feed_stop(struct store_feed *f)
 {
-    void *id;
     if (!f)
         return;
     pthread_mutex_lock(&f->mutex);
     f->stop = true;
     pthread_mutex_unlock(&f->mutex);
     nudge(f);
+}
+
+void store_feed_free(struct store_feed *f)
+{
+    void *id;
+    if (!f)
+        return;
+    store_feed_stop(f);
     pthread_join(f->thread, NULL);
     while (!list_empty(&f->news))
         news_free(container_of(f->news.next, struct feed_news, entry));

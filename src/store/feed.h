@@ -50,6 +50,8 @@ void store_feed_drain(struct store_feed *f,
                       void (*heard)(void *udata, const struct feed_news *news), void *udata);
 /* Whether it is connected, and if not why (for people). */
 bool store_feed_connected(struct store_feed *f, char *why, size_t why_len);
-void store_feed_free(struct store_feed *f);
+/* Tells the thread to end, which it does within the store's timeout. */
+void store_feed_stop(struct store_feed *f); /* NULL is fine */
+void store_feed_free(struct store_feed *f); /* stops it, and waits for its end */
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/base64.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "store/news.h"
 #include "redis/link.h"
 #include "store/redis_script.h"
@@ -126,6 +127,7 @@ static void prepare_append(struct redis_store *s, struct prepared *p, const stru
     number_arg(p, p->number, op->batch);
     data(s, p, "u", "b", &op->data);
     redis_arg_str(&p->command, op->kind == STORE_SEED ? "1" : "0");
+    number_arg(p, p->more, random_u64() & UINT32_MAX);
 }
 
 static void prepare_snapshot(struct redis_store *s, struct prepared *p, const struct store_op *op)

@@ -60,7 +60,8 @@ static const char *const texts[SCRIPTS] = {
     "local s = redis.call('HMGET', KEYS[3], 'state', 'state64', 'upto') "
     "return {1, s[1], s[2], s[3], redis.call('XRANGE', KEYS[2], '(' .. upto, '+')}",
 
-    /* ARGV: channel, node, batch, u or b, data, 1 to append only to nothing. -> id, or nil. What an
+    /* ARGV: channel, node, batch, u or b, data, 1 to append only to nothing, a random
+     * number of 32 bits. -> id, or nil. What an
      * update follows is read from the stream itself, not kept: so nobody's entry goes unseen. */
     [SCRIPT_APPEND] =
         "if ARGV[6] == '1' and (redis.call('XLEN', KEYS[2]) > 0 or "
@@ -74,7 +75,16 @@ static const char *const texts[SCRIPTS] = {
         "end "
         "local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1) "
         "local prev = last[1] and last[1][1] or redis.call('HGET', KEYS[3], 'upto') or '0-0' "
-        "local id = redis.call('XADD', KEYS[2], '*', ARGV[4], ARGV[5]) "
+    /* Two masters of a failover may append in the same millisecond: their ids must differ, or one
+         * entry would be taken for the other. So the second half of an id is by chance. */
+    NOW "local ms, seq = string.match(prev, '^(%d+)-(%d+)$') "
+        "local chance, id = tonumber(ARGV[7]) "
+        "if now > tonumber(ms) then id = string.format('%.0f-%.0f', now, chance) "
+        "else id = ms .. '-' .. string.format('%.0f', tonumber(seq) + 1 + chance % 65536) end "
+        "local added = redis.pcall('XADD', KEYS[2], id, ARGV[4], ARGV[5]) "
+        "if type(added) == 'table' then "
+        "  id = redis.call('XADD', KEYS[2], '*', ARGV[4], ARGV[5]) "
+        "end "
         /* Not before it: what comes behind a write is not refused when Redis is full. */
         "if prev == '0-0' then " FORGET "end "
         "if ARGV[3] ~= '0' then redis.call('HSET', KEYS[4], w, ARGV[3] .. ' ' .. id) end "

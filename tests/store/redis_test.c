@@ -379,6 +379,31 @@ TEST(redis_what_is_new_is_not_taken_for_what_was_deleted)
     store_close(s);
 }
 
+/* Two masters of a failover may append at the same time to what was one log: an entry of the one must
+ * not be taken for the other's. */
+TEST(redis_entries_of_the_same_moment_have_different_ids)
+{
+    struct store *s = store_new("redis");
+    struct store_pos p[8];
+    char name[16];
+    int same = 0;
+    for (int i = 0; i < 8; i++) {
+        snprintf(name, sizeof(name), "id%d", i);
+        CHECK_EQ(append(s, name, "x", &p[i]), STORE_OK);
+        for (int k = 0; k < i; k++)
+            same += p[i].lo == p[k].lo;
+    }
+    CHECK_EQ(same, 0);
+    /* A clock that stands still or goes back: they go on. */
+    redis_cli(redis_shared(), "XADD {bytecrowd:id0}:updates 9000000000000-5 u future");
+    CHECK_EQ(append(s, "id0", "y", &p[0]), STORE_OK);
+    CHECK_EQ(append(s, "id0", "z", &p[1]), STORE_OK);
+    CHECK_EQ(p[0].hi, 9000000000000);
+    CHECK(p[0].lo > 5 && store_pos_cmp(p[0], p[1]) < 0);
+    expect(s, "id0", "", "x|future|y|z");
+    store_close(s);
+}
+
 /* Entries and states in base64, which servers write that come by REST. */
 TEST(redis_reads_base64_as_well)
 {
