@@ -232,13 +232,23 @@ static void env_name(const struct option *o, char *out, size_t cap)
         out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
 }
 
+/* Kubernetes tells every container of a Service named bytecrowds so, unasked. */
+static bool is_service_link(const char *name, const char *value)
+{
+    return strncmp(name, ENV_PREFIX "SERVICE_", strlen(ENV_PREFIX "SERVICE_")) == 0 ||
+           strncmp(name, ENV_PREFIX "PORT_", strlen(ENV_PREFIX "PORT_")) == 0 ||
+           (strncmp(name, ENV_PREFIX "PORT=", strlen(ENV_PREFIX "PORT=")) == 0 &&
+            strstr(value, "://"));
+}
+
 static bool read_env(struct config *c, char **env, char *err, size_t err_len)
 {
     for (; env && *env; env++) {
         const char *eq = strchr(*env, '=');
         char name[64];
         size_t i = 0;
-        if (strncmp(*env, ENV_PREFIX, strlen(ENV_PREFIX)) != 0 || !eq)
+        if (strncmp(*env, ENV_PREFIX, strlen(ENV_PREFIX)) != 0 || !eq ||
+            is_service_link(*env, eq + 1))
             continue;
         for (; i < NOPTIONS; i++) {
             env_name(&options[i], name, sizeof(name));
@@ -269,12 +279,13 @@ static const char *variable(char **env, const char *name)
     return NULL;
 }
 
-/* What the original read. The flag and BYTECROWDS_STORE win, so it comes before them. */
+/* What the original read. The flag and BYTECROWDS_STORE win, so it comes before them. A URL without its token is a
+ * mistake, not a wish for SQLite. */
 static void read_upstash(struct config *c, char **env)
 {
     const char *url = variable(env, "UPSTASH_REDIS_REST_URL");
     c->store_opts.token = variable(env, "UPSTASH_REDIS_REST_TOKEN");
-    if (url && c->store_opts.token)
+    if (url)
         c->store = url;
 }
 
@@ -354,12 +365,18 @@ static enum config_result read_flags(struct config *c, int argc, char **argv, ch
 /* What is wrong with all of it together, or NULL. */
 static const char *contradiction(const struct config *c)
 {
+    const struct store_opts *o = &c->store_opts;
     bool rest = strncmp(c->store, "https:", 6) == 0 || strncmp(c->store, "http:", 5) == 0;
+    bool tls = strncmp(c->store, "rediss", 6) == 0 || rest;
     if (c->command == COMMAND_SERVE && c->server.max_pending > c->server.max_document)
         return "--max-pending is more than --max-document";
-    if (!c->store_opts.tls_cert != !c->store_opts.tls_key)
+    if (!o->tls_cert != !o->tls_key)
         return "--store-cert and --store-key go together";
-    if (rest && !c->store_opts.token)
+    if ((o->tls_ca || o->tls_cert) && !tls)
+        return "--store-ca, --store-cert and --store-key are for rediss:// and https://";
+    if (o->replicas && strncmp(c->store, "sqlite:", 7) == 0)
+        return "--store-replicas is for a Redis";
+    if (rest && !o->token)
         return "--store: this URL needs a token: set UPSTASH_REDIS_REST_TOKEN";
     if (c->command != COMMAND_SERVE && (!c->transfer.file || !*c->transfer.file))
         return "FILE is missing (see --help)";

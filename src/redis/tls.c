@@ -139,6 +139,7 @@ static SSL_CTX *new_context(const struct tls_files *f, char *err, size_t err_len
         return NULL;
     }
     SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_default_passwd_cb(ctx, no_password);
     /* What waits to be sent grows, and moves, while OpenSSL asks for another try. */

@@ -6,6 +6,7 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { Client } from './lib/client.mjs'
 import { binary, freePort, launch, root, runOnce, startServer, tempFolder, until } from './lib/harness.mjs'
+import { certificates } from './lib/redis.mjs'
 import { RawSocket, Wire } from './lib/raw.mjs'
 import { redis } from './lib/server.mjs'
 
@@ -114,6 +115,14 @@ test('unknown flags, variables and left-overs are refused', () => {
   refused([], { BYTECROWDS_NONSENSE: '1' }, /unknown environment variable BYTECROWDS_NONSENSE/)
   refused([], { BYTECROWDS_listen: '127.0.0.1:0' }, /unknown environment variable BYTECROWDS_listen/)
   refused([], { BYTECROWDS_: '' }, /unknown environment variable BYTECROWDS_/)
+  refused([], { BYTECROWDS_PORT: '8080' }, /unknown environment variable BYTECROWDS_PORT/)
+  // What belongs to another kind of store, or is half of it.
+  const sqlite = ['--store', 'sqlite:x']
+  refused([...sqlite, '--store-replicas', '1'], {}, /--store-replicas is for a Redis/)
+  refused([...sqlite, '--store-ca', 'x'], {}, /--store-ca, --store-cert and --store-key are for rediss/)
+  refused(['--store', 'redis://h', '--store-ca', 'x'], {}, /are for rediss/)
+  refused(['--store', 'rediss://h', '--store-key', 'x'], {}, /go together/)
+  refused([], { UPSTASH_REDIS_REST_URL: 'https://x.example' }, /needs a token: set UPSTASH_REDIS_REST_TOKEN/)
   refused(['--max-pending', '2M', '--max-document', '1M'], {}, /max-pending is more than --max-document/)
   refused(['--store-cert', '/dev/null'], {}, /--store-cert and --store-key go together/)
   refused(['--store', 'https://redis.example'], {}, /this URL needs a token: set UPSTASH_REDIS_REST_TOKEN/)
@@ -121,7 +130,9 @@ test('unknown flags, variables and left-overs are refused', () => {
 })
 
 test('every option is taken as a flag, as --flag=value and as a variable', async () => {
-  const value = name => GOOD[name] ?? { MS: '2s', BYTES: '8M', N: '5000', FILE: '/dev/null', DURATION: '90d' }[placeholder(name)]
+  const { ca, cert, key } = certificates()
+  const files = { store: 'rediss://127.0.0.1:1/0', 'store-ca': ca, 'store-cert': cert, 'store-key': key }
+  const value = name => files[name] ?? GOOD[name] ?? { MS: '2s', BYTES: '8M', N: '5000', FILE: '/dev/null', DURATION: '90d' }[placeholder(name)]
   for (const how of ['flag', 'equals', 'variable']) {
     const args = []
     const env = {}

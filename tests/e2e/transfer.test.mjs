@@ -662,7 +662,7 @@ test('which store it is', async () => {
   }
   const from = newStore(folder, 'from.sqlite')
   says(['export', file], both, new RegExp(`127\\.0\\.0\\.1.*${port}`))
-  says(['export', file], { ...both, UPSTASH_REDIS_REST_TOKEN: '' }, /bytecrowds\.sqlite: No such file/)
+  says(['export', file], { ...both, UPSTASH_REDIS_REST_TOKEN: '' }, /needs a token: set UPSTASH_REDIS_REST_TOKEN/, 2)
   says(['export', file], { UPSTASH_REDIS_REST_TOKEN: 'secret' }, /bytecrowds\.sqlite: No such file/)
   says(['export', file], { ...both, BYTECROWDS_STORE: `sqlite:${from}` }, /^exported 0/, 0)
   says(['export', '--force', '--store', `sqlite:${from}`, file], { ...both, BYTECROWDS_STORE: 'sqlite:/none' }, /^exported 0/, 0)
