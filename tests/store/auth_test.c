@@ -242,6 +242,26 @@ TEST(redis_keys_are_plain_strings)
     store_close(s);
 }
 
+/* Redis 6.2 has no PEXPIRETIME; nor has who may not use it. */
+TEST(redis_when_a_key_expires_is_found_out_without_its_newest_command)
+{
+    struct store *s = store_new("redis");
+    char url[200];
+    redis_cli(redis_shared(), "acl setuser old on '>pw' '~*' '&*' '+@all' '-pexpiretime'");
+    snprintf(url, sizeof(url), "redis://old:pw@127.0.0.1:%d", redis_shared()->port);
+    struct store *old = store_must_open(url, 2000);
+    uint64_t far = epoch_ms() + 1000000;
+    CHECK_EQ(set(old, "user:1", "x", far, false), STORE_OK);
+    CHECK_EQ(set(old, "user:2", "y", 0, false), STORE_OK);
+    uint64_t at = gets(old, "user:1", "x");
+    CHECK(at + 5 >= far && at <= far + 5);
+    CHECK_EQ(gets(old, "user:2", "y"), 0);
+    gets(old, "user:3", NULL);
+    store_close(old);
+    redis_cli(redis_shared(), "acl deluser old");
+    store_close(s);
+}
+
 /* --- emails ----------------------------------------------------------------------------------- */
 
 static enum store_result authorize(struct store *s, const char *id, const char *emails, bool force,
