@@ -211,7 +211,7 @@ static void prepare_link(struct redis_store *s, struct prepared *p, const struct
 }
 
 /* A key is in whatever slot it hashes to, alone. */
-static void prepare_key(struct prepared *p, const struct store_op *op)
+static void prepare_key(struct redis_store *s, struct prepared *p, const struct store_op *op)
 {
     if (op->kind == STORE_GET)
         evalsha(p, SCRIPT_GET, "1");
@@ -240,14 +240,56 @@ static void prepare_tell(struct redis_store *s, struct prepared *p, const struct
     redis_arg(&p->command, p->data.data, p->data.len);
 }
 
-static void prepare_list(struct prepared *p, struct store_op *op)
+static void prepare_list(struct redis_store *s, struct prepared *p, const struct store_op *op)
 {
     redis_arg_str(&p->command, "SCAN");
-    redis_arg_str(&p->command, op->cursor.len ? buf_str(&op->cursor) : "0");
+    buf_append(&p->data, op->cursor.data, op->cursor.len);
+    redis_arg_str(&p->command, p->data.len ? buf_str(&p->data) : "0");
     redis_arg_str(&p->command, "MATCH");
     redis_arg_str(&p->command, op->kind == STORE_LIST ? "*bytecrowd:*" : STORE_KEYS_LISTED "*");
     redis_arg_str(&p->command, "COUNT"), redis_arg_str(&p->command, LIST_COUNT);
 }
+
+static void prepare_load(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    bool whole = op->kind == STORE_LOAD;
+    script(p, whole ? SCRIPT_LOAD : SCRIPT_RESUME);
+    if (whole) {
+        redis_arg_str(&p->command, op->touch ? "1" : "0");
+        return;
+    }
+    pos_arg(p, p->pos, op->pos);
+    pos_arg(p, p->other, op->acked);
+}
+
+static void prepare_expire(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    script(p, SCRIPT_EXPIRE);
+    number_arg(p, p->number, op->age_ms);
+}
+
+static void prepare_simple(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    if (op->kind == STORE_PING)
+        redis_arg_str(&p->command, "PING");
+    else
+        script(p, op->kind == STORE_TOUCH ? SCRIPT_TOUCH : SCRIPT_ACCESS);
+}
+
+/* read_ok() has all kinds, too, and there the compiler misses one that is new. */
+static void (*const prepares[])(struct redis_store *s, struct prepared *p,
+                                const struct store_op *op) = {
+    [STORE_LOAD] = prepare_load,         [STORE_RESUME] = prepare_load,
+    [STORE_APPEND] = prepare_append,     [STORE_SEED] = prepare_append,
+    [STORE_SNAPSHOT] = prepare_snapshot, [STORE_FIELDS] = prepare_fields,
+    [STORE_TELL] = prepare_tell,         [STORE_PING] = prepare_simple,
+    [STORE_LIST] = prepare_list,         [STORE_IMPORT] = prepare_import,
+    [STORE_EXPIRE] = prepare_expire,     [STORE_TOUCH] = prepare_simple,
+    [STORE_ACCESS] = prepare_simple,     [STORE_AUTHORIZE] = prepare_authorize,
+    [STORE_LINK_ADD] = prepare_link,     [STORE_LINK_REMOVE] = prepare_link,
+    [STORE_GET] = prepare_key,           [STORE_SET] = prepare_key,
+    [STORE_DELETE] = prepare_key,        [STORE_LIST_KEYS] = prepare_list,
+};
 
 static void prepare(struct redis_store *s, struct prepared *p, struct store_op *op)
 {
@@ -258,62 +300,7 @@ static void prepare(struct redis_store *s, struct prepared *p, struct store_op *
     p->script = -1;
     if (op->id)
         name_keys(p, op->id);
-    switch (op->kind) {
-    case STORE_LOAD:
-        script(p, SCRIPT_LOAD);
-        redis_arg_str(&p->command, op->touch ? "1" : "0");
-        break;
-    case STORE_RESUME:
-        script(p, SCRIPT_RESUME);
-        pos_arg(p, p->pos, op->pos);
-        pos_arg(p, p->other, op->acked);
-        break;
-    case STORE_APPEND:
-    case STORE_SEED:
-        prepare_append(s, p, op);
-        break;
-    case STORE_SNAPSHOT:
-        prepare_snapshot(s, p, op);
-        break;
-    case STORE_FIELDS:
-        prepare_fields(s, p, op);
-        break;
-    case STORE_IMPORT:
-        prepare_import(s, p, op);
-        break;
-    case STORE_EXPIRE:
-        script(p, SCRIPT_EXPIRE);
-        number_arg(p, p->number, op->age_ms);
-        break;
-    case STORE_TOUCH:
-        script(p, SCRIPT_TOUCH);
-        break;
-    case STORE_TELL:
-        prepare_tell(s, p, op);
-        break;
-    case STORE_LIST:
-    case STORE_LIST_KEYS:
-        prepare_list(p, op);
-        break;
-    case STORE_ACCESS:
-        script(p, SCRIPT_ACCESS);
-        break;
-    case STORE_AUTHORIZE:
-        prepare_authorize(s, p, op);
-        break;
-    case STORE_LINK_ADD:
-    case STORE_LINK_REMOVE:
-        prepare_link(s, p, op);
-        break;
-    case STORE_GET:
-    case STORE_SET:
-    case STORE_DELETE:
-        prepare_key(p, op);
-        break;
-    case STORE_PING:
-        redis_arg_str(&p->command, "PING");
-        break;
-    }
+    prepares[op->kind](s, p, op);
 }
 
 /* --- replies ---------------------------------------------------------------------------------- */
@@ -524,6 +511,15 @@ static bool read_verdict(const redisReply *r, struct store_op *op, long long exi
     return r->type == REDIS_REPLY_INTEGER;
 }
 
+/* Whether nothing was written, because there is something. */
+static bool read_unless_there(const redisReply *r, struct store_op *op)
+{
+    bool there = r->type == REDIS_REPLY_NIL && (op->kind == STORE_SEED || op->if_absent);
+    if (there)
+        op->result = STORE_EXISTS;
+    return there;
+}
+
 static bool read_ok(const redisReply *r, struct store_op *op)
 {
     switch (op->kind) {
@@ -532,13 +528,8 @@ static bool read_ok(const redisReply *r, struct store_op *op)
     case STORE_RESUME:
         return read_resume(r, op);
     case STORE_SEED:
-        if (r->type == REDIS_REPLY_NIL) {
-            op->result = STORE_EXISTS;
-            return true;
-        }
-        return read_pos(r, &op->pos);
     case STORE_APPEND:
-        return read_pos(r, &op->pos);
+        return read_unless_there(r, op) || read_pos(r, &op->pos);
     case STORE_SNAPSHOT:
         return read_verdict(r, op, 2);
     case STORE_IMPORT:
@@ -557,9 +548,7 @@ static bool read_ok(const redisReply *r, struct store_op *op)
     case STORE_GET:
         return read_get(r, op);
     case STORE_SET:
-        if (r->type == REDIS_REPLY_NIL)
-            op->result = STORE_EXISTS;
-        return true;
+        return read_unless_there(r, op) || r->type == REDIS_REPLY_STATUS;
     case STORE_DELETE:
     case STORE_LINK_REMOVE:
     case STORE_TELL:

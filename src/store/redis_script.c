@@ -146,7 +146,7 @@ static const char *const texts[SCRIPTS] = {
                           "  return 1 "
                           "end "
                           "if now - tonumber(opened) < tonumber(ARGV[1]) then return 0 end "
-                          "redis.call('UNLINK', unpack(KEYS)) "
+                          "redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]) "
                           "return 1",
 
     [SCRIPT_TOUCH] = "if " THERE "then " NOW MARK_OPENED "end return 1",

@@ -563,6 +563,13 @@ static int set_value(struct sqlite_store *s, struct store_op *op)
     return step(s, PURGE_VALUES);
 }
 
+static int run_on_key(struct sqlite_store *s, struct store_op *op)
+{
+    if (op->kind == STORE_GET)
+        return get_value(s, op);
+    return op->kind == STORE_SET ? set_value(s, op) : delete_value(s, op);
+}
+
 /* --- a group ---------------------------------------------------------------------------------- */
 
 static int run_one(struct sqlite_store *s, struct store_op *op)
@@ -585,9 +592,8 @@ static int run_one(struct sqlite_store *s, struct store_op *op)
     case STORE_PING:
         return ping(s);
     case STORE_LIST:
-        return list(s, LIST_IDS, op);
     case STORE_LIST_KEYS:
-        return list(s, LIST_KEYS, op);
+        return list(s, op->kind == STORE_LIST ? LIST_IDS : LIST_KEYS, op);
     case STORE_IMPORT:
         return import(s, op);
     case STORE_EXPIRE:
@@ -599,15 +605,12 @@ static int run_one(struct sqlite_store *s, struct store_op *op)
     case STORE_AUTHORIZE:
         return authorize(s, op);
     case STORE_LINK_ADD:
-        return add_link(s, op);
     case STORE_LINK_REMOVE:
-        return remove_link(s, op);
+        return op->kind == STORE_LINK_ADD ? add_link(s, op) : remove_link(s, op);
     case STORE_GET:
-        return get_value(s, op);
     case STORE_SET:
-        return set_value(s, op);
     case STORE_DELETE:
-        return delete_value(s, op);
+        return run_on_key(s, op);
     }
     return SQLITE_MISUSE;
 }
