@@ -178,11 +178,10 @@ static int64_t now_ms(void)
 static void fail(struct sqlite_store *s, struct store_op *op, int rc)
 {
     bool corrupt = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_MISMATCH;
-    const char *why = sqlite3_errcode(s->db) == SQLITE_OK || sqlite3_errcode(s->db) == SQLITE_ROW ||
-                              sqlite3_errcode(s->db) == SQLITE_DONE
-                          ? "the file holds what bytecrowds did not write"
-                          : sqlite3_errmsg(s->db);
-    store_fail(op, corrupt ? STORE_CORRUPT : STORE_UNAVAILABLE, why);
+    int code = sqlite3_errcode(s->db);
+    bool ours = code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE;
+    store_fail(op, corrupt ? STORE_CORRUPT : STORE_UNAVAILABLE,
+               ours ? "the file holds what bytecrowds did not write" : sqlite3_errmsg(s->db));
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

@@ -224,6 +224,22 @@ TEST(sqlite_values_whose_time_is_over_are_removed_a_few_at_a_time)
     store_close(s);
 }
 
+TEST(sqlite_a_link_that_is_none_is_corrupt)
+{
+    char path[256], url[300];
+    snprintf(path, sizeof(path), "%s/links.sqlite", temp_dir());
+    snprintf(url, sizeof(url), "sqlite:%s", path);
+    struct store *s = store_must_open(url, 5000);
+    shell("sqlite3 '%s' \"insert into links values ('x', '*', '')\"", path);
+    struct store_op op = {.kind = STORE_ACCESS, .id = "x"};
+    CHECK_EQ(run(s, &op), STORE_CORRUPT);
+    CHECK(strstr(op.error, "did not write"));
+    store_op_release(&op);
+    op = (struct store_op){.kind = STORE_ACCESS, .id = "y"};
+    CHECK_EQ(run(s, &op), STORE_OK);
+    store_close(s);
+}
+
 TEST(redis_keys_are_plain_strings)
 {
     struct store *s = store_new("redis");
