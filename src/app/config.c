@@ -465,6 +465,8 @@ static void help_export(void)
            "what it was when it was read. FILE.part is renamed to FILE when everything is in it. "
            "After an\n"
            "interruption the same command goes on where it was.\n\n"
+           "Users and sessions of the sign-in are in it as well, and who may open what: FILE is a "
+           "secret.\n\n"
            "The options of the store are also environment variables, as they are for the server "
            "(bytecrowds --help).\n\n"
            "The exit code is 0 if all was exported, 1 if not, 2 for a bad option, 3 if there were "
@@ -478,18 +480,20 @@ static void help_import(void)
            "usage: bytecrowds import [--option value]... FILE\n\n");
     printf("  %-34s %s\n", "FILE", "where from; - is standard input");
     help_options(COMMAND_IMPORT);
-    printf("\nEach bytecrowd is written whole or not at all, and nothing is overwritten: one that "
-           "is there with the\n"
-           "same content is passed over, so after an interruption the same command goes on where "
-           "it was. One that\n"
-           "is there and differs is named on standard error. To merge means to add what FILE has "
-           "to its changes,\n"
-           "as if somebody who was away came back.\n\n"
-           "The options of the store are also environment variables, as they are for the server "
-           "(bytecrowds --help).\n\n"
-           "The exit code is 0 if all of FILE is in the store, 1 if not, 2 for a bad option, 3 if "
-           "all is but for\n"
-           "those that were named.\n");
+    printf(
+        "\nEach bytecrowd is written whole or not at all, and nothing is overwritten: one that "
+        "is there with the\n"
+        "same content is passed over, so after an interruption the same command goes on where "
+        "it was. One that\n"
+        "is there and differs is named on standard error. To merge means to add what FILE has "
+        "to its changes,\n"
+        "as if somebody who was away came back. Users and sessions that are there and differ stay "
+        "as they are.\n\n"
+        "The options of the store are also environment variables, as they are for the server "
+        "(bytecrowds --help).\n\n"
+        "The exit code is 0 if all of FILE is in the store, 1 if not, 2 for a bad option, 3 if "
+        "all is but for\n"
+        "those that were named.\n");
 }
 
 void config_help(enum command command)

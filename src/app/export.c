@@ -24,13 +24,13 @@
 
 struct exporter {
     struct transfer t;
-    int fd;            /* of `part`, or standard output */
-    const char *name;  /* what is written to, for people */
-    struct buf part;   /* the name of FILE.part; empty: standard output */
-    struct buf out;    /* not written yet; whole lines but for its beginning */
-    struct table done; /* names that were met, here or in the file */
-    uint64_t missing;  /* could not be read */
-    size_t group;      /* names to load at a time */
+    int fd;                       /* of `part`, or standard output */
+    const char *name;             /* what is written to, for people */
+    struct buf part;              /* the name of FILE.part; empty: standard output */
+    struct buf out;               /* not written yet; whole lines but for its beginning */
+    struct table done, keys_done; /* names that were met, here or in the file */
+    uint64_t missing;             /* could not be read */
+    size_t group;                 /* names to load at a time */
     bool one_by_one, write_failed;
 };
 
@@ -140,6 +140,20 @@ struct resumed {
     bool has_head;
 };
 
+static bool is_head_of(struct exporter *e, struct record *head, const struct buf *store)
+{
+    bool same =
+        head->store.len == store->len && memcmp(head->store.data, store->data, store->len) == 0;
+    if (same && head->version == RECORD_VERSION)
+        return true;
+    if (same)
+        transfer_say(&e->t, "%s was begun by an older bytecrowds: remove it", e->name);
+    else
+        transfer_say(&e->t, "%s is an export of %s: remove it, or choose another file", e->name,
+                     buf_str(&head->store));
+    return false;
+}
+
 /* false: from here on nothing is kept. */
 static bool keep_line(struct exporter *e, struct resumed *r, const struct buf *store,
                       const uint8_t *line, size_t len, bool *foreign)
@@ -149,17 +163,14 @@ static bool keep_line(struct exporter *e, struct resumed *r, const struct buf *s
     enum record_kind kind = record_read(&record, line, len, err, sizeof(err));
     bool keep = false;
     if (!r->has_head) {
-        keep = r->has_head = kind == RECORD_HEAD && record.store.len == store->len &&
-                             memcmp(record.store.data, store->data, store->len) == 0;
+        keep = r->has_head = kind == RECORD_HEAD && is_head_of(e, &record, store);
         *foreign = !keep;
-        if (kind == RECORD_HEAD && *foreign)
-            transfer_say(&e->t, "%s is an export of %s: remove it, or choose another file", e->name,
-                         buf_str(&record.store));
-        else if (*foreign)
+        if (kind != RECORD_HEAD)
             transfer_say(&e->t, "%s is no export: remove it, or choose another file", e->name);
-    } else if (kind == RECORD_CROWD) {
-        keep = !table_set(&e->done, record.id.data, record.id.len, e);
-        e->t.count += keep;
+    } else if (kind == RECORD_CROWD || kind == RECORD_KEY) {
+        struct table *done = kind == RECORD_KEY ? &e->keys_done : &e->done;
+        keep = !table_set(done, record.id.data, record.id.len, e);
+        *(kind == RECORD_KEY ? &e->t.keys : &e->t.count) += keep;
     }
     record_release(&record);
     return keep;
@@ -282,14 +293,18 @@ static void not_read(struct exporter *e, const char *name, const char *why)
 static int put_loaded(struct exporter *e, const struct store_op *op)
 {
     size_t before = e->out.len;
+    bool key = op->kind == STORE_GET;
     if (op->result < 0) {
-        not_read(e, op->id, op->error);
+        not_read(e, key ? op->key : op->id, op->error);
         return 0;
     }
-    if (record_is_nothing(op))
+    if (key ? !op->found : record_is_nothing(op))
         return 0; /* it was removed after it was listed */
-    record_put_crowd(&e->out, op);
-    e->t.count++;
+    if (key)
+        record_put_key(&e->out, op);
+    else
+        record_put_crowd(&e->out, op);
+    (*(key ? &e->t.keys : &e->t.count))++;
     e->t.new_count++;
     return wrote_line(e, before);
 }
@@ -305,12 +320,19 @@ static void adapt(struct exporter *e, size_t n, size_t weight)
     e->group = good < 1 || e->one_by_one ? 1 : good;
 }
 
-static int load_group(struct exporter *e, struct buf *names, size_t n)
+static struct store_op reading(enum store_kind list, struct buf *name)
+{
+    if (list == STORE_LIST_KEYS)
+        return (struct store_op){.kind = STORE_GET, .key = buf_str(name)};
+    return (struct store_op){.kind = STORE_LOAD, .id = buf_str(name)};
+}
+
+static int load_group(struct exporter *e, enum store_kind what, struct buf *names, size_t n)
 {
     struct store_op ops[TRANSFER_GROUP_OPS], *list[TRANSFER_GROUP_OPS];
     size_t weight = 0;
     for (size_t i = 0; i < n; i++) {
-        ops[i] = (struct store_op){.kind = STORE_LOAD, .id = buf_str(&names[i])};
+        ops[i] = reading(what, &names[i]);
         list[i] = &ops[i];
     }
     int result = transfer_run(&e->t, list, n);
@@ -326,9 +348,10 @@ static int load_group(struct exporter *e, struct buf *names, size_t n)
 }
 
 /* Each name once: a list may hold it twice, and a bytecrowd may be in several lists. */
-static bool is_due(struct exporter *e, struct buf *name)
+static bool is_due(struct exporter *e, enum store_kind what, struct buf *name)
 {
-    if (table_set(&e->done, name->data, name->len, e))
+    struct table *done = what == STORE_LIST_KEYS ? &e->keys_done : &e->done;
+    if (table_set(done, name->data, name->len, e))
         return false;
     if (name->len && name->len <= RECORD_ID_MAX && !memchr(name->data, '\0', name->len))
         return true;
@@ -336,11 +359,11 @@ static bool is_due(struct exporter *e, struct buf *name)
     return false;
 }
 
-static int export_names(struct exporter *e, struct buf *names, size_t count)
+static int export_names(struct exporter *e, enum store_kind what, struct buf *names, size_t count)
 {
     size_t due = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_due(e, &names[i]))
+        if (!is_due(e, what, &names[i]))
             continue;
         struct buf name = names[i];
         names[i] = names[due];
@@ -348,7 +371,7 @@ static int export_names(struct exporter *e, struct buf *names, size_t count)
     }
     for (size_t from = 0; from < due;) {
         size_t n = due - from < e->group ? due - from : e->group;
-        if (transfer_stopped() || load_group(e, names + from, n) < 0)
+        if (transfer_stopped() || load_group(e, what, names + from, n) < 0)
             return -1;
         from += n;
     }
@@ -356,9 +379,9 @@ static int export_names(struct exporter *e, struct buf *names, size_t count)
 }
 
 /* Looks through the whole list, or until the connection was made anew: *torn. */
-static int export_list(struct exporter *e, bool *torn)
+static int export_list(struct exporter *e, enum store_kind what, bool *torn)
 {
-    struct store_op op = {.kind = STORE_LIST}, *ops = &op;
+    struct store_op op = {.kind = what}, *ops = &op;
     uint32_t first = 0;
     bool begun = false;
     int result;
@@ -369,14 +392,14 @@ static int export_list(struct exporter *e, bool *torn)
             result = -1;
         }
         if (result == 0)
-            result = export_names(e, op.names, op.name_count);
+            result = export_names(e, what, op.names, op.name_count);
         *torn = begun && op.generation != first;
         first = op.generation;
         begun = true;
         struct buf cursor = op.cursor;
         op.cursor = (struct buf){0};
         store_op_release(&op);
-        op = (struct store_op){.kind = STORE_LIST, .cursor = cursor};
+        op = (struct store_op){.kind = what, .cursor = cursor};
     } while (result == 0 && !*torn && op.cursor.len);
     store_op_release(&op);
     return result;
@@ -384,11 +407,11 @@ static int export_list(struct exporter *e, bool *torn)
 
 /* A cursor means nothing to a Redis that was started again, nor to another that took its place: it
  * would pass over some. So then the list is begun anew; what was exported is not read again. */
-static int export_all(struct exporter *e)
+static int export_all(struct exporter *e, enum store_kind what)
 {
     for (int i = 0; i < LISTS_MAX; i++) {
         bool torn = false;
-        if (export_list(e, &torn) < 0)
+        if (export_list(e, what, &torn) < 0)
             return -1;
         if (!torn)
             return 0;
@@ -401,10 +424,10 @@ static int export_all(struct exporter *e)
 
 static int export_into_file(struct exporter *e)
 {
-    if (export_all(e) < 0)
+    if (export_all(e, STORE_LIST) < 0 || export_all(e, STORE_LIST_KEYS) < 0)
         return -1;
     size_t before = e->out.len;
-    record_put_tail(&e->out, e->t.count);
+    record_put_tail(&e->out, e->t.count, e->t.keys);
     return wrote_line(e, before) < 0 ? -1 : finish_file(e);
 }
 
@@ -448,5 +471,6 @@ int transfer_export(const char *url, const struct store_opts *store,
     buf_release(&e.part);
     buf_release(&e.out);
     table_release(&e.done);
+    table_release(&e.keys_done);
     return code;
 }

@@ -1,6 +1,6 @@
 /*
  * bytecrowds import. Each bytecrowd is one STORE_IMPORT, which is whole or nothing and never
- * overwrites; some make a group. What is there already is compared, so the same file can be
+ * overwrites, each key one STORE_SET if it is not there; some make a group. What is there already is compared, so the same file can be
  * imported again after an interruption.
  */
 #include "app/import_int.h"
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READ_BYTES (1u * 1024 * 1024)
@@ -96,9 +97,9 @@ static void clear_group(struct importer *m)
     m->weight = 0;
 }
 
-static void imported(struct importer *m)
+static void imported(struct importer *m, const struct record *r)
 {
-    m->t.count++;
+    (*(r->kind == RECORD_KEY ? &m->t.keys : &m->t.count))++;
     m->t.new_count++;
 }
 
@@ -109,11 +110,11 @@ static size_t take_results(struct importer *m, struct record **there)
     for (size_t i = 0; i < m->count; i++) {
         struct store_op *op = &m->group[i].op;
         if (op->result == STORE_OK)
-            imported(m);
+            imported(m, &m->group[i]);
         else if (op->result == STORE_EXISTS)
             there[n++] = &m->group[i];
         else
-            import_left_out(m, op->id, op->error);
+            import_left_out(m, import_name(&m->group[i]), op->error);
     }
     return n;
 }
@@ -141,7 +142,7 @@ static int add(struct importer *m, struct record *r)
     if (weight > most) {
         char why[64];
         snprintf(why, sizeof(why), "this store takes no more than %s at once", transfer_size(most));
-        import_left_out(m, r->op.id, why);
+        import_left_out(m, import_name(r), why);
         record_release(r);
         return 0;
     }
@@ -152,8 +153,22 @@ static int add(struct importer *m, struct record *r)
     }
     struct record *place = &m->group[m->count++];
     *place = *r;
-    place->op.id = buf_str(&place->id);
+    if (place->kind == RECORD_KEY)
+        place->op.key = buf_str(&place->id);
+    else
+        place->op.id = buf_str(&place->id);
     m->weight += weight;
+    return 0;
+}
+
+/* What is over by now is nothing that could be missed. */
+static int add_key(struct importer *m, struct record *r)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    if (!r->op.expires_ms || r->op.expires_ms / 1000 > (uint64_t)t.tv_sec)
+        return add(m, r);
+    record_release(r);
     return 0;
 }
 
@@ -165,6 +180,8 @@ static int read_tail(struct importer *m, const struct record *tail)
     size_t len;
     if (tail->count != m->crowds)
         return bad_line(m, "counts other bytecrowds than there are");
+    if (tail->keys != m->keys)
+        return bad_line(m, "counts other keys than there are");
     enum line more = next_line(m, &line, &len);
     if (more == LINE_END)
         return 0;
@@ -192,6 +209,9 @@ static int read_one(struct importer *m)
     case RECORD_CROWD:
         m->crowds++;
         return add(m, &r) < 0 ? -1 : 1;
+    case RECORD_KEY:
+        m->keys++;
+        return add_key(m, &r) < 0 ? -1 : 1;
     case RECORD_TAIL:
         return read_tail(m, &r);
     case RECORD_HEAD:

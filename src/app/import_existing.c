@@ -1,10 +1,11 @@
 /*
- * What an import does with bytecrowds that the store has already.
+ * What an import does with bytecrowds and keys that the store has already.
  *
  * To merge is to append: snapshot and updates are Yjs updates, which may be appended to any log in
- * any order and any number of times. Three things cannot be merged and are left alone: a text that
- * has no changes behind it, on either side (the original's), unless the other side has the same;
- * and what fewer people may open than what is there.
+ * any order and any number of times, and links are added. These cannot be merged and are left alone:
+ * a text that has no changes behind it, on either side (the original's), unless the other side has
+ * the same; what fewer people may open than what is there, or more by a link, while the emails
+ * differ; and a key with another value.
  */
 #include "app/import_int.h"
 
@@ -31,6 +32,33 @@ static bool same_field(bool has_a, const struct buf *a, bool has_b, const struct
     return has_a == has_b && same(a, b);
 }
 
+static const struct store_link *find_link(const struct store_op *op, const char *hash)
+{
+    for (size_t i = 0; i < op->link_count; i++)
+        if (strcmp(op->links[i].hash, hash) == 0)
+            return &op->links[i];
+    return NULL;
+}
+
+/* Each hash is there once. */
+static bool same_links(const struct store_op *a, const struct store_op *b)
+{
+    for (size_t i = 0; i < a->link_count; i++) {
+        const struct store_link *other = find_link(b, a->links[i].hash);
+        if (!other || !same(&other->about, &a->links[i].about))
+            return false;
+    }
+    return a->link_count == b->link_count;
+}
+
+static size_t count_new_links(const struct store_op *there, const struct store_op *add)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < add->link_count; i++)
+        n += !find_link(there, add->links[i].hash);
+    return n;
+}
+
 static bool same_content(const struct store_op *a, const struct store_op *b)
 {
     if (!same(&a->snapshot, &b->snapshot) || a->update_count != b->update_count)
@@ -40,7 +68,7 @@ static bool same_content(const struct store_op *a, const struct store_op *b)
             return false;
     return same_field(a->has_text, &a->text, b->has_text, &b->text) &&
            same_field(a->has_language, &a->language, b->has_language, &b->language) &&
-           same_field(a->has_emails, &a->emails, b->has_emails, &b->emails);
+           same_field(a->has_emails, &a->emails, b->has_emails, &b->emails) && same_links(a, b);
 }
 
 /* --- merging ---------------------------------------------------------------------------------- */
@@ -55,8 +83,12 @@ static bool covers(const struct store_op *kept, const struct store_op *lost)
 /* Why `add` cannot be merged into `there`, or NULL. */
 static const char *obstacle(const struct store_op *there, const struct store_op *add)
 {
-    if (add->has_emails && !(there->has_emails && same(&add->emails, &there->emails)))
+    bool same_emails = same_field(add->has_emails, &add->emails, there->has_emails, &there->emails);
+    size_t more = count_new_links(there, add);
+    if (!same_emails && (add->has_emails || more))
         return "others may open the one that is there";
+    if (there->link_count + more > STORE_LINKS_MAX)
+        return "together they have too many links";
     if (!there->has_state && !covers(add, there))
         return "the one that is there is a text without changes to merge with";
     if (!add->has_state && !covers(there, add))
@@ -85,13 +117,29 @@ static const struct buf **pieces_of(const struct store_op *op, size_t *count)
     return all;
 }
 
-/* Moves the pieces of `add` that `there` has not into appends; how many. */
+/* Moves what is known of the links that `there` has not into additions; how many. */
+static size_t additions_for(const struct store_op *there, struct store_op *add,
+                            struct store_op *ops)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < add->link_count; i++) {
+        struct store_link *l = &add->links[i];
+        if (find_link(there, l->hash))
+            continue;
+        ops[n] = (struct store_op){.kind = STORE_LINK_ADD, .id = add->id, .text = l->about};
+        buf_append(&ops[n++].data, l->hash, STORE_LINK_HASH_LEN);
+        l->about = (struct buf){0};
+    }
+    return n;
+}
+
+/* Moves what `add` has and `there` has not into operations that add it; how many. */
 static size_t appends_for(const struct store_op *there, struct store_op *add,
                           struct store_op **appends)
 {
     size_t known_count, n = 0;
     const struct buf **known = pieces_of(there, &known_count);
-    struct store_op *ops = xcalloc(add->update_count + 1, sizeof(*ops));
+    struct store_op *ops = xcalloc(add->update_count + add->link_count + 1, sizeof(*ops));
     for (size_t i = 0; i <= add->update_count; i++) {
         struct buf *piece = i ? &add->updates[i - 1] : &add->snapshot;
         const struct buf *key = piece;
@@ -102,7 +150,7 @@ static size_t appends_for(const struct store_op *there, struct store_op *add,
     }
     free(known);
     *appends = ops;
-    return n;
+    return n + additions_for(there, add, ops + n);
 }
 
 /* The first result that is no success, or NULL. */
@@ -156,19 +204,20 @@ static int merge(struct importer *m, const struct store_op *there, struct store_
 
 /* --- one that is there ------------------------------------------------------------------------ */
 
-static int meet(struct importer *m, const struct store_op *there, struct store_op *add)
+static int meet(struct importer *m, const struct store_op *there, struct record *r)
 {
+    bool key = r->kind == RECORD_KEY;
     if (there->result < 0) {
-        import_left_out(m, add->id, there->error);
+        import_left_out(m, import_name(r), there->error);
         return 0;
     }
-    if (same_content(there, add)) {
+    if (key ? same(&there->data, &r->op.data) : same_content(there, &r->op)) {
         m->already++;
         return 0;
     }
-    if (m->t.opts->existing == TRANSFER_MERGE)
-        return merge(m, there, add);
-    import_left_out(m, add->id, "it is there and differs");
+    if (m->t.opts->existing == TRANSFER_MERGE && !key)
+        return merge(m, there, &r->op);
+    import_left_out(m, import_name(r), "it is there and differs");
     m->failed = m->t.opts->existing == TRANSFER_FAIL;
     return m->failed ? -1 : 0;
 }
@@ -179,14 +228,16 @@ int import_compare(struct importer *m, struct record **there, size_t n)
     struct store_op *list[TRANSFER_GROUP_OPS];
     int result = 0;
     for (size_t i = 0; i < n; i++) {
-        loads[i] = (struct store_op){.kind = STORE_LOAD, .id = there[i]->op.id};
+        bool key = there[i]->kind == RECORD_KEY;
+        loads[i] = (struct store_op){
+            .kind = key ? STORE_GET : STORE_LOAD, .id = there[i]->op.id, .key = there[i]->op.key};
         list[i] = &loads[i];
     }
     if (n)
         result = transfer_run(&m->t, list, n);
     for (size_t i = 0; i < n; i++) {
         if (result == 0)
-            result = meet(m, &loads[i], &there[i]->op);
+            result = meet(m, &loads[i], there[i]);
         store_op_release(&loads[i]);
     }
     free(loads);

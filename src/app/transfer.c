@@ -133,8 +133,10 @@ void transfer_say_sum(struct transfer *t, const char *more)
 {
     struct buf b = {0};
     uint64_t now = now_ms();
-    buf_printf(&b, "%s %" PRIu64 " bytecrowd%s, %s", t->doing, t->count, t->count == 1 ? "" : "s",
-               transfer_size(t->bytes));
+    buf_printf(&b, "%s %" PRIu64 " bytecrowd%s", t->doing, t->count, t->count == 1 ? "" : "s");
+    if (t->keys)
+        buf_printf(&b, " and %" PRIu64 " key%s", t->keys, t->keys == 1 ? "" : "s");
+    buf_printf(&b, ", %s", transfer_size(t->bytes));
     put_rate(t, &b, now);
     buf_puts(&b, more);
     wipe_line(t);
@@ -146,17 +148,25 @@ void transfer_say_sum(struct transfer *t, const char *more)
 
 size_t transfer_weight(const struct store_op *op)
 {
-    size_t n = op->snapshot.len + op->text.len + op->language.len + op->emails.len;
+    size_t n = op->snapshot.len + op->text.len + op->language.len + op->emails.len + op->data.len;
+    for (size_t i = 0; i < op->link_count; i++)
+        n += sizeof(op->links[i].hash) + op->links[i].about.len;
     for (size_t i = 0; i < op->update_count; i++)
         n += op->updates[i].len;
     return n;
 }
 
+static bool reads(const struct store_op *op)
+{
+    return op->kind == STORE_LOAD || op->kind == STORE_LIST || op->kind == STORE_GET ||
+           op->kind == STORE_LIST_KEYS;
+}
+
 /* What a try left behind that failed. */
 static void forget_results(struct store_op *op)
 {
-    struct store_op fresh = {.kind = op->kind, .id = op->id, .cursor = op->cursor};
-    if (op->kind != STORE_LOAD && op->kind != STORE_LIST)
+    struct store_op fresh = {.kind = op->kind, .id = op->id, .key = op->key, .cursor = op->cursor};
+    if (!reads(op))
         return;
     fresh.result = op->result;
     memcpy(fresh.error, op->error, sizeof(fresh.error));
@@ -200,7 +210,9 @@ static bool is_there(struct transfer *t, char error[160])
 static bool is_refused(struct transfer *t, struct store_op **left, size_t n, size_t all, int tries)
 {
     char error[160];
-    return tries >= REFUSED_TRIES && (n < all || left[0]->kind == STORE_LOAD) && is_there(t, error);
+    return tries >= REFUSED_TRIES &&
+           (n < all || left[0]->kind == STORE_LOAD || left[0]->kind == STORE_GET) &&
+           is_there(t, error);
 }
 
 int transfer_run(struct transfer *t, struct store_op **ops, size_t n)

@@ -14,7 +14,7 @@ struct transfer {
     const struct transfer_opts *opts;
     struct store *store;
     const char *doing;             /* "exported", "imported" */
-    uint64_t count;                /* bytecrowds that are done */
+    uint64_t count, keys;          /* bytecrowds, and keys of people, that are done */
     uint64_t bytes, all;           /* of the file; all: 0 if not known */
     uint64_t started, told;        /* ms */
     uint64_t new_count, new_bytes; /* in this run, for the rate */
@@ -39,11 +39,10 @@ const char *transfer_size(uint64_t bytes);
 
 /* store_run(), again and again while the store is away, for opts->retry_ms at most. -1, and says
  * why, if it gives up or is stopped. Else each result is final: UNAVAILABLE is one that the store
- * refuses again and again while it does other things. Results of LOAD and LIST begin anew with each
- * try. */
+ * refuses again and again while it does other things. What was read begins anew with each try. */
 int transfer_run(struct transfer *t, struct store_op **ops, size_t n);
 
-/* Bytes of what a bytecrowd holds. */
+/* Bytes of what a bytecrowd, or a key, holds. */
 size_t transfer_weight(const struct store_op *op);
 
 #endif

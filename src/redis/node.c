@@ -99,7 +99,7 @@ void redis_node_explain(const struct redis_node *n, char *out, size_t len)
  */
 static bool queue_marker(struct redis_node *n, const char *key)
 {
-    char name[300];
+    char name[1100]; /* keys have 1 024 bytes at most */
     const char *open = strchr(key, '{'), *close = open ? strchr(open, '}') : NULL;
     if (close && close > open + 1)
         snprintf(name, sizeof(name), "%.*s:wait", (int)(close - open + 1), open);

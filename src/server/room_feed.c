@@ -389,6 +389,7 @@ void room_heard(struct room *r, const struct feed_news *news)
     case FEED_TOLD:
         heard_told(r, news);
         break;
+    case FEED_POLICY:
     case FEED_LOST:
         break;
     }

@@ -103,7 +103,7 @@ static void message(struct store_feed *f, const struct redis_sub_message *m)
         return;
     }
     n->own = n->node == f->node;
-    if (n->own && (n->kind == FEED_TOLD || n->kind == FEED_FIELDS))
+    if (n->own && (n->kind == FEED_TOLD || n->kind == FEED_FIELDS || n->kind == FEED_POLICY))
         news_free(n);
     else
         hand_over(f, n);

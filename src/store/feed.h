@@ -25,6 +25,7 @@ enum feed_kind {
     FEED_SNAPSHOT, /* id, node, pos, size: replaced the log up to pos */
     FEED_FIELDS,   /* id, node, pos, hash: were written with what the log has up to pos */
     FEED_TOLD,     /* id or NULL, node, data: STORE_TELL of another server */
+    FEED_POLICY,   /* id, node: another server changed who may enter: STORE_ACCESS says to what */
 };
 
 struct feed_news {

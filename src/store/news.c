@@ -126,12 +126,21 @@ static bool read_snapshot(const char *s, size_t len, struct feed_news *n)
     return true;
 }
 
+static bool read_policy(const char *s, size_t len, struct feed_news *n)
+{
+    n->kind = FEED_POLICY;
+    return hex64(s, len, &n->node);
+}
+
 bool news_read(const void *message, size_t len, bool binary, struct feed_news *news)
 {
     const char *s = message, *kind, *node;
     size_t kind_len, node_len;
-    if (!word(&s, &len, &kind, &kind_len) || kind_len != 1 || !word(&s, &len, &node, &node_len) ||
-        !hex64(node, node_len, &news->node))
+    if (!word(&s, &len, &kind, &kind_len) || kind_len != 1)
+        return false;
+    if (*kind == 'p')
+        return read_policy(s, len, news);
+    if (!word(&s, &len, &node, &node_len) || !hex64(node, node_len, &news->node))
         return false;
     switch (*kind) {
     case 'u':

@@ -6,10 +6,11 @@
  *                                     escaped (\\r, \\n, and \\\\ for a backslash). U: in base64
  *     s <node> <pos> <size>           a snapshot replaced the log up to pos
  *     f <node> <pos> <hash>           the fields were written by a server that had the log up to pos
+ *     p <node>                        who may enter was changed
  *     t <node> <data>                 STORE_TELL, in base64: it is small, and lost if it is mangled
  *
  * node and hash are 16 hexadecimal digits, positions are stream ids. The scripts of redis_script.c
- * write the first three.
+ * write all but the last.
  */
 #ifndef STORE_NEWS_H
 #define STORE_NEWS_H

@@ -83,18 +83,34 @@ void record_put_crowd(struct buf *out, const struct store_op *op)
         put_text(out, ",\"language\":", op->language.data, op->language.len);
     if (op->has_emails)
         put_text(out, ",\"authorizedEmails\":", op->emails.data, op->emails.len);
+    for (size_t i = 0; i < op->link_count; i++) {
+        buf_printf(out, "%s\"%s\"", i ? "," : ",\"links\":{", op->links[i].hash);
+        put_text(out, ":", op->links[i].about.data, op->links[i].about.len);
+    }
+    buf_puts(out, op->link_count ? "}}\n" : "}\n");
+}
+
+void record_put_key(struct buf *out, const struct store_op *op)
+{
+    put_text(out, "{\"key\":", op->key, strlen(op->key));
+    put_text(out, ",\"value\":", op->data.data, op->data.len);
+    if (op->expires_ms)
+        buf_printf(out, ",\"expires\":%" PRIu64, op->expires_ms);
     buf_puts(out, "}\n");
 }
 
-void record_put_tail(struct buf *out, uint64_t count)
+void record_put_tail(struct buf *out, uint64_t count, uint64_t keys)
 {
-    buf_printf(out, "{\"bytecrowds\":%" PRIu64 "}\n", count);
+    buf_printf(out, "{\"bytecrowds\":%" PRIu64, count);
+    if (keys)
+        buf_printf(out, ",\"keys\":%" PRIu64, keys);
+    buf_puts(out, "}\n");
 }
 
 bool record_is_nothing(const struct store_op *op)
 {
     return !op->snapshot.len && !op->update_count && !op->has_text && !op->has_language &&
-           !op->has_emails;
+           !op->has_emails && !op->link_count;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -146,22 +162,42 @@ static const char *take_updates(const json_t *value, struct store_op *op)
     return wrong;
 }
 
-static const char *take_id(const json_t *value, struct record *r)
+static const char *take_id(const json_t *value, struct record *r, const char **id)
 {
     const char *wrong = take_text(value, &r->id);
     if (wrong)
         return wrong;
     if (!r->id.len || r->id.len > RECORD_ID_MAX || memchr(r->id.data, '\0', r->id.len))
         return "has an id that cannot be";
-    r->op.id = buf_str(&r->id);
+    *id = buf_str(&r->id);
     return NULL;
 }
 
-static const char *take_member(struct record *r, const char *key, const json_t *value)
+static const char *take_links(json_t *value, struct store_op *op)
+{
+    const char *hash, *wrong = NULL;
+    json_t *about;
+    size_t n = json_object_size(value);
+    if (!n || n > STORE_LINKS_MAX)
+        return "has links that are none, or too many";
+    op->links = xcalloc(n, sizeof(*op->links));
+    json_object_foreach(value, hash, about)
+    {
+        if (!store_link_hash_ok(hash, strlen(hash)))
+            return "has a link that is none";
+        struct store_link *l = &op->links[op->link_count++];
+        memcpy(l->hash, hash, STORE_LINK_HASH_LEN);
+        if ((wrong = take_text(about, &l->about)))
+            break;
+    }
+    return wrong;
+}
+
+static const char *take_member(struct record *r, const char *key, json_t *value)
 {
     struct store_op *op = &r->op;
     if (strcmp(key, "id") == 0)
-        return take_id(value, r);
+        return take_id(value, r, &op->id);
     if (strcmp(key, "snapshot") == 0)
         return take_snapshot(value, op);
     if (strcmp(key, "updates") == 0)
@@ -172,6 +208,8 @@ static const char *take_member(struct record *r, const char *key, const json_t *
         return take_field(value, &op->language, &op->has_language);
     if (strcmp(key, "authorizedEmails") == 0)
         return take_field(value, &op->emails, &op->has_emails);
+    if (strcmp(key, "links") == 0)
+        return take_links(value, op);
     return "has what this version does not know";
 }
 
@@ -194,6 +232,23 @@ static const char *take_crowd(struct record *r, json_t *line)
     return NULL;
 }
 
+static const char *take_key(struct record *r, const json_t *line)
+{
+    const json_t *value = json_object_get(line, "value"),
+                 *expires = json_object_get(line, "expires");
+    r->kind = RECORD_KEY;
+    r->op.kind = STORE_SET;
+    r->op.if_absent = true;
+    if (!value || json_object_size(line) != (expires ? 3 : 2))
+        return "has what this version does not know";
+    if (expires && (!json_is_integer(expires) || json_integer_value(expires) <= 0))
+        return "has an end that is none";
+    if (expires)
+        r->op.expires_ms = (uint64_t)json_integer_value(expires);
+    const char *wrong = take_id(json_object_get(line, "key"), r, &r->op.key);
+    return wrong ? wrong : take_text(value, &r->op.data);
+}
+
 static const char *take_head(struct record *r, const json_t *line, const json_t *version)
 {
     r->kind = RECORD_HEAD;
@@ -203,17 +258,26 @@ static const char *take_head(struct record *r, const json_t *line, const json_t 
         return "says that a newer bytecrowds wrote it";
     if (json_object_size(line) != 2)
         return "has what this version does not know";
+    r->version = (int)json_integer_value(version);
     return take_text(json_object_get(line, "store"), &r->store);
+}
+
+static bool take_count(const json_t *count, uint64_t *out)
+{
+    if (!json_is_integer(count) || json_integer_value(count) < 0)
+        return false;
+    *out = (uint64_t)json_integer_value(count);
+    return true;
 }
 
 static const char *take_tail(struct record *r, const json_t *line, const json_t *count)
 {
+    const json_t *keys = json_object_get(line, "keys");
     r->kind = RECORD_TAIL;
-    if (json_object_size(line) != 1)
+    if (json_object_size(line) != (keys ? 2 : 1))
         return "has what this version does not know";
-    if (!json_is_integer(count) || json_integer_value(count) < 0)
+    if (!take_count(count, &r->count) || (keys && !take_count(keys, &r->keys)))
         return "has a count that is none";
-    r->count = (uint64_t)json_integer_value(count);
     return NULL;
 }
 
@@ -231,6 +295,8 @@ enum record_kind record_read(struct record *out, const void *line, size_t len, c
         wrong = take_head(out, root, member);
     else if ((member = json_object_get(root, "bytecrowds")))
         wrong = take_tail(out, root, member);
+    else if (json_object_get(root, "key"))
+        wrong = take_key(out, root);
     else
         wrong = take_crowd(out, root);
     json_decref(root);

@@ -3,7 +3,8 @@
  * happens whole; redis_link.h brings the commands to wherever Redis is.
  *
  * A group of operations is one pipeline. Every command may be run twice without harm: appends carry
- * the number of their batch, snapshots and fields compare positions.
+ * the number of their batch, snapshots and fields compare positions. What is only set if it is not
+ * there says the second time that it is.
  *
  * Where the way to Redis is text (REST), data is written in base64, under field names of its own.
  * Both forms are read everywhere.
@@ -33,7 +34,7 @@ struct prepared {
     struct redis_command command;
     char keys[KEYS_ALL][KEY_SIZE], channel[NEWS_CHANNEL_MAX];
     char pos[48], other[48], node[17], number[24], more[24];
-    struct buf data, log;
+    struct buf data, log, links;
     int script; /* -1: none */
 };
 
@@ -56,16 +57,22 @@ static void name_keys(struct prepared *p, const char *id)
     snprintf(p->keys[KEY_UPDATES], KEY_SIZE, "{bytecrowd:%s}:updates", id);
     snprintf(p->keys[KEY_SNAPSHOT], KEY_SIZE, "{bytecrowd:%s}:snapshot", id);
     snprintf(p->keys[KEY_META], KEY_SIZE, "{bytecrowd:%s}:meta", id);
+    snprintf(p->keys[KEY_LINKS], KEY_SIZE, "{bytecrowd:%s}:links", id);
     p->command.key = p->keys[KEY_FIELDS];
+}
+
+static void evalsha(struct prepared *p, enum redis_script s, const char *keys)
+{
+    p->script = s;
+    redis_arg_str(&p->command, "EVALSHA");
+    redis_arg_str(&p->command, redis_script_sha1(s));
+    redis_arg_str(&p->command, keys);
 }
 
 static void script(struct prepared *p, enum redis_script s)
 {
-    p->script = s;
-    p->command.writes = s != SCRIPT_LOAD && s != SCRIPT_RESUME;
-    redis_arg_str(&p->command, "EVALSHA");
-    redis_arg_str(&p->command, redis_script_sha1(s));
-    redis_arg_str(&p->command, "4");
+    evalsha(p, s, "5");
+    p->command.writes = s != SCRIPT_LOAD && s != SCRIPT_RESUME && s != SCRIPT_ACCESS;
     for (int k = 0; k < KEYS_ALL; k++)
         redis_arg_str(&p->command, p->keys[k]);
 }
@@ -151,6 +158,12 @@ static void prepare_fields(struct redis_store *s, struct prepared *p, const stru
     field_args(p, op, false);
 }
 
+static void netstring(struct buf *out, const void *p, size_t len)
+{
+    buf_printf(out, "%zu:", len);
+    buf_append(out, p, len);
+}
+
 static void prepare_import(struct redis_store *s, struct prepared *p, const struct store_op *op)
 {
     script(p, SCRIPT_IMPORT);
@@ -171,7 +184,53 @@ static void prepare_import(struct redis_store *s, struct prepared *p, const stru
             buf_append(&p->log, u->data, u->len);
     }
     redis_arg(&p->command, p->log.data, p->log.len);
+    for (size_t i = 0; i < op->link_count; i++) {
+        netstring(&p->links, op->links[i].hash, STORE_LINK_HASH_LEN);
+        netstring(&p->links, op->links[i].about.data, op->links[i].about.len);
+    }
+    redis_arg(&p->command, p->links.data, p->links.len);
     field_args(p, op, true);
+}
+
+static void prepare_authorize(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    script(p, SCRIPT_AUTHORIZE);
+    teller(s, p, op);
+    redis_arg(&p->command, op->emails.data, op->emails.len);
+    redis_arg_str(&p->command, op->force ? "1" : "0");
+}
+
+static void prepare_link(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    bool more = op->kind == STORE_LINK_ADD;
+    script(p, more ? SCRIPT_LINK_ADD : SCRIPT_LINK_REMOVE);
+    teller(s, p, op);
+    redis_arg(&p->command, op->data.data, op->data.len);
+    if (!more)
+        return;
+    redis_arg(&p->command, op->text.data, op->text.len);
+    number_arg(p, p->number, STORE_LINKS_MAX);
+}
+
+/* A key is in whatever slot it hashes to, alone. */
+static void prepare_key(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    if (op->kind == STORE_GET)
+        evalsha(p, SCRIPT_GET, "1");
+    else
+        redis_arg_str(&p->command, op->kind == STORE_SET ? "SET" : "DEL");
+    redis_arg_str(&p->command, op->key);
+    p->command.key = op->key;
+    p->command.writes = op->kind != STORE_GET;
+    if (op->kind != STORE_SET)
+        return;
+    redis_arg(&p->command, op->data.data, op->data.len);
+    if (op->expires_ms) {
+        redis_arg_str(&p->command, "PXAT");
+        number_arg(p, p->number, op->expires_ms);
+    }
+    if (op->if_absent)
+        redis_arg_str(&p->command, "NX");
 }
 
 static void prepare_tell(struct redis_store *s, struct prepared *p, const struct store_op *op)
@@ -183,62 +242,67 @@ static void prepare_tell(struct redis_store *s, struct prepared *p, const struct
     redis_arg(&p->command, p->data.data, p->data.len);
 }
 
-static void prepare_list(struct prepared *p, struct store_op *op)
+static void prepare_list(struct redis_store *s, struct prepared *p, const struct store_op *op)
 {
     redis_arg_str(&p->command, "SCAN");
-    redis_arg_str(&p->command, op->cursor.len ? buf_str(&op->cursor) : "0");
-    redis_arg_str(&p->command, "MATCH"), redis_arg_str(&p->command, "*bytecrowd:*");
+    buf_append(&p->data, op->cursor.data, op->cursor.len);
+    redis_arg_str(&p->command, p->data.len ? buf_str(&p->data) : "0");
+    redis_arg_str(&p->command, "MATCH");
+    redis_arg_str(&p->command, op->kind == STORE_LIST ? "*bytecrowd:*" : STORE_KEYS_LISTED "*");
     redis_arg_str(&p->command, "COUNT"), redis_arg_str(&p->command, LIST_COUNT);
 }
+
+static void prepare_load(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    bool whole = op->kind == STORE_LOAD;
+    script(p, whole ? SCRIPT_LOAD : SCRIPT_RESUME);
+    if (whole) {
+        redis_arg_str(&p->command, op->touch ? "1" : "0");
+        return;
+    }
+    pos_arg(p, p->pos, op->pos);
+    pos_arg(p, p->other, op->acked);
+}
+
+static void prepare_expire(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    script(p, SCRIPT_EXPIRE);
+    number_arg(p, p->number, op->age_ms);
+}
+
+static void prepare_simple(struct redis_store *s, struct prepared *p, const struct store_op *op)
+{
+    if (op->kind == STORE_PING)
+        redis_arg_str(&p->command, "PING");
+    else
+        script(p, op->kind == STORE_TOUCH ? SCRIPT_TOUCH : SCRIPT_ACCESS);
+}
+
+/* read_ok() has all kinds, too, and there the compiler misses one that is new. */
+static void (*const prepares[])(struct redis_store *s, struct prepared *p,
+                                const struct store_op *op) = {
+    [STORE_LOAD] = prepare_load,         [STORE_RESUME] = prepare_load,
+    [STORE_APPEND] = prepare_append,     [STORE_SEED] = prepare_append,
+    [STORE_SNAPSHOT] = prepare_snapshot, [STORE_FIELDS] = prepare_fields,
+    [STORE_TELL] = prepare_tell,         [STORE_PING] = prepare_simple,
+    [STORE_LIST] = prepare_list,         [STORE_IMPORT] = prepare_import,
+    [STORE_EXPIRE] = prepare_expire,     [STORE_TOUCH] = prepare_simple,
+    [STORE_ACCESS] = prepare_simple,     [STORE_AUTHORIZE] = prepare_authorize,
+    [STORE_LINK_ADD] = prepare_link,     [STORE_LINK_REMOVE] = prepare_link,
+    [STORE_GET] = prepare_key,           [STORE_SET] = prepare_key,
+    [STORE_DELETE] = prepare_key,        [STORE_LIST_KEYS] = prepare_list,
+};
 
 static void prepare(struct redis_store *s, struct prepared *p, struct store_op *op)
 {
     buf_clear(&p->data);
     buf_clear(&p->log);
+    buf_clear(&p->links);
     p->command = (struct redis_command){.argc = 0};
     p->script = -1;
     if (op->id)
         name_keys(p, op->id);
-    switch (op->kind) {
-    case STORE_LOAD:
-        script(p, SCRIPT_LOAD);
-        redis_arg_str(&p->command, op->touch ? "1" : "0");
-        break;
-    case STORE_RESUME:
-        script(p, SCRIPT_RESUME);
-        pos_arg(p, p->pos, op->pos);
-        pos_arg(p, p->other, op->acked);
-        break;
-    case STORE_APPEND:
-    case STORE_SEED:
-        prepare_append(s, p, op);
-        break;
-    case STORE_SNAPSHOT:
-        prepare_snapshot(s, p, op);
-        break;
-    case STORE_FIELDS:
-        prepare_fields(s, p, op);
-        break;
-    case STORE_IMPORT:
-        prepare_import(s, p, op);
-        break;
-    case STORE_EXPIRE:
-        script(p, SCRIPT_EXPIRE);
-        number_arg(p, p->number, op->age_ms);
-        break;
-    case STORE_TOUCH:
-        script(p, SCRIPT_TOUCH);
-        break;
-    case STORE_TELL:
-        prepare_tell(s, p, op);
-        break;
-    case STORE_LIST:
-        prepare_list(p, op);
-        break;
-    case STORE_PING:
-        redis_arg_str(&p->command, "PING");
-        break;
-    }
+    prepares[op->kind](s, p, op);
 }
 
 /* --- replies ---------------------------------------------------------------------------------- */
@@ -307,12 +371,67 @@ static bool read_state(redisReply *const *r, struct store_op *op)
     return true;
 }
 
+static int by_hash(const void *a, const void *b)
+{
+    return strcmp(((const struct store_link *)a)->hash, ((const struct store_link *)b)->hash);
+}
+
+static bool read_links(const redisReply *r, struct store_op *op)
+{
+    if (r->type != REDIS_REPLY_ARRAY || r->elements % 2)
+        return false;
+    for (size_t i = 0; i < r->elements; i += 2) {
+        const redisReply *hash = r->element[i], *about = r->element[i + 1];
+        if (!is_string(hash) || !is_string(about) ||
+            !store_add_link(op, hash->str, (size_t)hash->len, about->str, (size_t)about->len))
+            return false;
+    }
+    if (op->link_count)
+        qsort(op->links, op->link_count, sizeof(*op->links), by_hash);
+    return true;
+}
+
 static bool read_load(const redisReply *r, struct store_op *op)
 {
-    return r->type == REDIS_REPLY_ARRAY && r->elements == 7 && read_state(r->element, op) &&
+    return r->type == REDIS_REPLY_ARRAY && r->elements == 8 && read_state(r->element, op) &&
            take_string(r->element[4], &op->text, &op->has_text) &&
            take_string(r->element[5], &op->language, &op->has_language) &&
-           take_string(r->element[6], &op->emails, &op->has_emails);
+           take_string(r->element[6], &op->emails, &op->has_emails) &&
+           read_links(r->element[7], op);
+}
+
+static bool read_access(const redisReply *r, struct store_op *op)
+{
+    return r->type == REDIS_REPLY_ARRAY && r->elements == 2 &&
+           take_string(r->element[0], &op->emails, &op->has_emails) &&
+           read_links(r->element[1], op);
+}
+
+/* Nothing, or what is there instead. */
+static bool read_authorize(const redisReply *r, struct store_op *op)
+{
+    if (r->type == REDIS_REPLY_NIL)
+        return true;
+    op->result = STORE_EXISTS;
+    buf_clear(&op->emails);
+    return take_string(r, &op->emails, &op->has_emails);
+}
+
+static bool read_get(const redisReply *r, struct store_op *op)
+{
+    char *end;
+    buf_clear(&op->data);
+    op->expires_ms = 0;
+    if (r->type != REDIS_REPLY_ARRAY || !r->elements ||
+        !take_string(r->element[0], &op->data, &op->found))
+        return false;
+    if (!op->found)
+        return true;
+    if (r->elements != 2 || !is_string(r->element[1]))
+        return false;
+    long long at = strtoll(r->element[1]->str, &end, 10);
+    op->expires_ms = at > 0 ? (uint64_t)at : 0;
+    return !*end;
 }
 
 static bool read_resume(const redisReply *r, struct store_op *op)
@@ -338,11 +457,20 @@ static bool id_of(const redisReply *key, struct buf *out)
     if (strncmp(s, tagged, sizeof(tagged) - 1) != 0)
         return false;
     const char *brace = memrchr(s, '}', (size_t)key->len);
-    if (!brace || (strcmp(brace, "}:updates") != 0 && strcmp(brace, "}:snapshot") != 0) ||
-        brace >= end)
+    if (!brace || brace >= end ||
+        (strcmp(brace, "}:updates") != 0 && strcmp(brace, "}:snapshot") != 0 &&
+         strcmp(brace, "}:links") != 0))
         return false;
     s += sizeof(tagged) - 1;
     buf_append(out, s, (size_t)(brace - s));
+    return true;
+}
+
+static bool name_of(const redisReply *key, enum store_kind kind, struct buf *out)
+{
+    if (kind == STORE_LIST)
+        return id_of(key, out) && out->len <= ID_MAX;
+    buf_append(out, key->str, (size_t)key->len);
     return true;
 }
 
@@ -355,7 +483,7 @@ static bool read_list(const redisReply *r, struct store_op *op)
     op->names = xcalloc(keys->elements, sizeof(*op->names));
     for (size_t i = 0; i < keys->elements; i++) {
         struct buf *name = &op->names[op->name_count];
-        if (is_string(keys->element[i]) && id_of(keys->element[i], name) && name->len <= ID_MAX)
+        if (is_string(keys->element[i]) && name_of(keys->element[i], op->kind, name))
             op->name_count++;
         else
             buf_release(name);
@@ -385,6 +513,15 @@ static bool read_verdict(const redisReply *r, struct store_op *op, long long exi
     return r->type == REDIS_REPLY_INTEGER;
 }
 
+/* Whether nothing was written, because there is something. */
+static bool read_unless_there(const redisReply *r, struct store_op *op)
+{
+    bool there = r->type == REDIS_REPLY_NIL && (op->kind == STORE_SEED || op->if_absent);
+    if (there)
+        op->result = STORE_EXISTS;
+    return there;
+}
+
 static bool read_ok(const redisReply *r, struct store_op *op)
 {
     switch (op->kind) {
@@ -393,22 +530,29 @@ static bool read_ok(const redisReply *r, struct store_op *op)
     case STORE_RESUME:
         return read_resume(r, op);
     case STORE_SEED:
-        if (r->type == REDIS_REPLY_NIL) {
-            op->result = STORE_EXISTS;
-            return true;
-        }
-        return read_pos(r, &op->pos);
     case STORE_APPEND:
-        return read_pos(r, &op->pos);
+        return read_unless_there(r, op) || read_pos(r, &op->pos);
     case STORE_SNAPSHOT:
         return read_verdict(r, op, 2);
     case STORE_IMPORT:
     case STORE_EXPIRE:
+    case STORE_LINK_ADD:
         return read_verdict(r, op, 0);
     case STORE_FIELDS:
         return read_fields(r, op);
     case STORE_LIST:
+    case STORE_LIST_KEYS:
         return read_list(r, op);
+    case STORE_ACCESS:
+        return read_access(r, op);
+    case STORE_AUTHORIZE:
+        return read_authorize(r, op);
+    case STORE_GET:
+        return read_get(r, op);
+    case STORE_SET:
+        return read_unless_there(r, op) || r->type == REDIS_REPLY_STATUS;
+    case STORE_DELETE:
+    case STORE_LINK_REMOVE:
     case STORE_TELL:
     case STORE_TOUCH:
     case STORE_PING:
@@ -485,6 +629,13 @@ static void run_unknown(struct redis_store *s, size_t n)
     free(replies);
 }
 
+static void release_prepared(struct prepared *p)
+{
+    buf_release(&p->data);
+    buf_release(&p->log);
+    buf_release(&p->links);
+}
+
 static void run_some(struct redis_store *s, struct store_op **ops, size_t n)
 {
     make_room(s, n);
@@ -498,11 +649,17 @@ static void run_some(struct redis_store *s, struct store_op **ops, size_t n)
     for (size_t i = 0; i < n; i++) {
         read_reply(s, s->replies[i], ops[i]);
         redis_reply_free(s->replies[i]);
-        if (s->prepared[i].data.cap + s->prepared[i].log.cap > 4096) {
-            buf_release(&s->prepared[i].data);
-            buf_release(&s->prepared[i].log);
-        }
+        if (s->prepared[i].data.cap + s->prepared[i].log.cap + s->prepared[i].links.cap > 4096)
+            release_prepared(&s->prepared[i]);
     }
+}
+
+static bool can_run(struct store_op *op)
+{
+    if (!op->id || strlen(op->id) <= ID_MAX)
+        return store_check(op);
+    store_fail(op, STORE_CORRUPT, "the name is too long");
+    return false;
 }
 
 static void run_group(struct store *base, struct store_op **ops, size_t n)
@@ -510,10 +667,9 @@ static void run_group(struct store *base, struct store_op **ops, size_t n)
     struct redis_store *s = (struct redis_store *)base;
     size_t from = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!ops[i]->id || strlen(ops[i]->id) <= ID_MAX)
+        if (can_run(ops[i]))
             continue;
         run_some(s, ops + from, i - from);
-        store_fail(ops[i], STORE_CORRUPT, "the name is too long");
         from = i + 1;
     }
     run_some(s, ops + from, n - from);
@@ -523,10 +679,8 @@ static void close_store(struct store *base)
 {
     struct redis_store *s = (struct redis_store *)base;
     redis_link_close(s->link);
-    for (size_t i = 0; i < s->cap; i++) {
-        buf_release(&s->prepared[i].data);
-        buf_release(&s->prepared[i].log);
-    }
+    for (size_t i = 0; i < s->cap; i++)
+        release_prepared(&s->prepared[i]);
     free(s->prepared);
     free(s->commands);
     free(s->replies);

@@ -8,6 +8,7 @@
  *                                          fields     ms: when the fields were written
  *                                          fieldspos  what their writer had of the log
  *                                          w:<node>   "<batch> <id>" of a server's last append
+ *     {bytecrowd:<id>}:links       hash    <hash of a link>: what is known of it
  *
  * and its channel (news_channel()), where a script tells what it wrote (store/news.h). PUBLISH is
  * called with pcall: a user who may not publish has written all the same.
@@ -36,16 +37,17 @@
 /* Of a bytecrowd of that name which was deleted by hand, without its fourth key: or a new one would be
  * taken for one that nobody opened for long, and for one whose fields are newer than its log. */
 #define FORGET "redis.call('HDEL', KEYS[4], 'opened', 'fields', 'fieldspos') "
-#define THERE "redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3]) > 0 "
+#define THERE "redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3], KEYS[5]) > 0 "
+#define TELL_POLICY "redis.pcall('PUBLISH', ARGV[1], 'p ' .. ARGV[2]) "
 
 static const char *const texts[SCRIPTS] = {
-    /* ARGV: 1 to mark it as opened. -> state, state64, upto, log, text, language, emails */
+    /* ARGV: 1 to mark it as opened. -> state, state64, upto, log, text, language, emails, links */
     [SCRIPT_LOAD] =
         "local s = redis.call('HMGET', KEYS[3], 'state', 'state64', 'upto') "
         "local log = redis.call('XRANGE', KEYS[2], s[3] and ('(' .. s[3]) or '-', '+') "
         "local f = redis.call('HMGET', KEYS[1], 'text', 'language', 'authorizedEmails') "
         "if ARGV[1] == '1' and " THERE "then " NOW MARK_OPENED "end "
-        "return {s[1], s[2], s[3], log, f[1], f[2], f[3]}",
+        "return {s[1], s[2], s[3], log, f[1], f[2], f[3], redis.call('HGETALL', KEYS[5])}",
 
     /* ARGV: pos, acked. -> {0, log after pos} or {1, state, state64, upto, log}. An id that is in
      * the log has everything before it there, too: what a failover loses is the end. */
@@ -129,20 +131,26 @@ static const char *const texts[SCRIPTS] = {
     "redis.pcall('PUBLISH', ARGV[1], 'f ' .. ARGV[2] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5]) "
     "return 0",
 
-    /* ARGV: channel, node, state or state64 or '', snapshot, u or b, the updates as netstrings,
-     * field, value, ... -> 0: there is something, 1: written. */
+    /* ARGV: channel, node, state or state64 or '', snapshot, u or b, the updates as netstrings, hash
+     * and text of each link as netstrings, field, value, ... -> 0: there is something, 1: written. */
     [SCRIPT_IMPORT] =
         "if " THERE "then return 0 end "
         "if ARGV[3] ~= '' then redis.call('HSET', KEYS[3], ARGV[3], ARGV[4], 'upto', '0-1') end "
-        "local at, id = 1, '0-1' "
-        "while at <= #ARGV[6] do "
-        "  local colon = string.find(ARGV[6], ':', at, true) "
-        "  local n = tonumber(string.sub(ARGV[6], at, colon - 1)) "
-        "  id = redis.call('XADD', KEYS[2], '*', ARGV[5], string.sub(ARGV[6], colon + 1, colon + "
-        "n)) "
-        "  at = colon + n + 1 "
+        "local function each(s, f) "
+        "  local at = 1 "
+        "  while at <= #s do "
+        "    local colon = string.find(s, ':', at, true) "
+        "    local n = tonumber(string.sub(s, at, colon - 1)) "
+        "    f(string.sub(s, colon + 1, colon + n)) "
+        "    at = colon + n + 1 "
+        "  end "
         "end "
-        "for i = 7, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end " FORGET
+        "local id, hash = '0-1', false "
+        "each(ARGV[6], function(u) id = redis.call('XADD', KEYS[2], '*', ARGV[5], u) end) "
+        "each(ARGV[7], function(s) "
+        "  if hash then redis.call('HSET', KEYS[5], hash, s) hash = false else hash = s end "
+        "end) "
+        "for i = 8, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end " FORGET
         "redis.pcall('PUBLISH', ARGV[1], 'u ' .. ARGV[2] .. ' 0-1 ' .. id .. ' ') "
         "return 1",
 
@@ -153,10 +161,45 @@ static const char *const texts[SCRIPTS] = {
                           "  return 1 "
                           "end "
                           "if now - tonumber(opened) < tonumber(ARGV[1]) then return 0 end "
-                          "redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4]) "
+                          "redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]) "
                           "return 1",
 
     [SCRIPT_TOUCH] = "if " THERE "then " NOW MARK_OPENED "end return 1",
+
+    /* -> emails, links */
+    [SCRIPT_ACCESS] =
+        "return {redis.call('HGET', KEYS[1], 'authorizedEmails'), redis.call('HGETALL', KEYS[5])}",
+
+    /* ARGV: channel, node, emails, 1 to set them in any case. -> nil: done, or what is set */
+    [SCRIPT_AUTHORIZE] =
+        "if ARGV[4] ~= '1' then "
+        "  if redis.call('HSETNX', KEYS[1], 'authorizedEmails', ARGV[3]) == 0 then "
+        "    return redis.call('HGET', KEYS[1], 'authorizedEmails') "
+        "  end "
+        "elseif ARGV[3] == '' then redis.call('HDEL', KEYS[1], 'authorizedEmails') "
+        "else redis.call('HSET', KEYS[1], 'authorizedEmails', ARGV[3]) end " TELL_POLICY
+        "return false",
+
+    /* ARGV: channel, node, hash, text, how many there may be. -> 0: there are so many, 1: done */
+    [SCRIPT_LINK_ADD] = "if redis.call('HEXISTS', KEYS[5], ARGV[3]) == 0 and "
+                        "redis.call('HLEN', KEYS[5]) >= tonumber(ARGV[5]) then return 0 end "
+                        "redis.call('HSET', KEYS[5], ARGV[3], ARGV[4]) " TELL_POLICY "return 1",
+
+    /* ARGV: channel, node, hash or *. -> 1 */
+    [SCRIPT_LINK_REMOVE] = "local n = ARGV[3] == '*' and redis.call('UNLINK', KEYS[5]) or "
+                           "redis.call('HDEL', KEYS[5], ARGV[3]) "
+                           "if n > 0 then " TELL_POLICY "end return 1",
+
+    /* -> {nil}, or value, when it expires in ms (-1: never). Redis 6.2 says only how long it lives
+     * on. */
+    [SCRIPT_GET] = "local v = redis.call('GET', KEYS[1]) "
+                   "if not v then return {false} end "
+                   "local at = redis.pcall('PEXPIRETIME', KEYS[1]) "
+                   "if type(at) ~= 'number' then "
+                   "  at = redis.call('PTTL', KEYS[1]) "
+                   "  if at >= 0 then " NOW "at = at + now end "
+                   "end "
+                   "return {v, string.format('%.0f', at)}",
 };
 
 static char sums[SCRIPTS][41];

@@ -1,11 +1,12 @@
 /*
- * What has to happen whole in Redis is a Lua script. KEYS are always the four keys of one
- * bytecrowd, in the order of enum redis_key; redis_script.c says what ARGV and the answer are.
+ * What has to happen whole in Redis is a Lua script. KEYS are the keys of one bytecrowd, in
+ * the order of enum redis_key (SCRIPT_GET: one other key); redis_script.c says what ARGV and the
+ * answer are.
  */
 #ifndef STORE_REDIS_SCRIPT_H
 #define STORE_REDIS_SCRIPT_H
 
-enum redis_key { KEY_FIELDS, KEY_UPDATES, KEY_SNAPSHOT, KEY_META, KEYS_ALL };
+enum redis_key { KEY_FIELDS, KEY_UPDATES, KEY_SNAPSHOT, KEY_META, KEY_LINKS, KEYS_ALL };
 
 enum redis_script {
     SCRIPT_LOAD,
@@ -16,6 +17,11 @@ enum redis_script {
     SCRIPT_IMPORT,
     SCRIPT_EXPIRE,
     SCRIPT_TOUCH,
+    SCRIPT_ACCESS,
+    SCRIPT_AUTHORIZE,
+    SCRIPT_LINK_ADD,
+    SCRIPT_LINK_REMOVE,
+    SCRIPT_GET,
     SCRIPTS
 };
 

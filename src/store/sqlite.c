@@ -11,12 +11,19 @@
 #include <time.h>
 
 #define LIST_MOST "500"
+/* Expired values that each STORE_SET removes: more than it adds, so that they get fewer. */
+#define PURGE_MOST "20"
 
 #define IN_FIELDS "EXISTS (SELECT 1 FROM bytecrowds WHERE id = ?1)"
 #define IN_UPDATES "EXISTS (SELECT 1 FROM updates WHERE id = ?1)"
 #define IN_SNAPSHOTS "EXISTS (SELECT 1 FROM snapshots WHERE id = ?1)"
+#define IN_LINKS "EXISTS (SELECT 1 FROM links WHERE id = ?1)"
 /* An id that is no text was not written by us, and cannot be opened. */
 #define IDS_OF(table) "SELECT id FROM " table " WHERE id > ?1 AND typeof(id) = 'text'"
+#define LIVES " (expires_at IS NULL OR expires_at > ?2)"
+#define PUT_EMAILS                                                                                 \
+    "INSERT INTO bytecrowds (id, authorized_emails) VALUES (?1, ?2)"                               \
+    " ON CONFLICT (id) DO UPDATE SET authorized_emails = excluded.authorized_emails"
 
 const char *const sqlite_sql[SQLITE_STATEMENTS] = {
     [BEGIN_READING] = "BEGIN",
@@ -30,12 +37,17 @@ const char *const sqlite_sql[SQLITE_STATEMENTS] = {
     [GET_UPDATES] = "SELECT seq, data FROM updates WHERE id = ?1 AND seq > ?2 ORDER BY seq",
     [HAS_UPDATE] = "SELECT EXISTS (SELECT 1 FROM updates WHERE id = ?1 AND seq = ?2)",
     [GET_FIELDS] = "SELECT text, language, authorized_emails FROM bytecrowds WHERE id = ?1",
+    [GET_EMAILS] = "SELECT authorized_emails FROM bytecrowds WHERE id = ?1",
+    [GET_LINKS] = "SELECT hash, about FROM links WHERE id = ?1 ORDER BY hash",
     [LIST_IDS] = IDS_OF("bytecrowds") " UNION " IDS_OF("updates") " UNION " IDS_OF(
-        "snapshots") " ORDER BY 1 LIMIT " LIST_MOST,
+        "snapshots") " UNION " IDS_OF("links") " ORDER BY 1 LIMIT " LIST_MOST,
+    [GET_VALUE] = "SELECT value, expires_at FROM auth WHERE key = ?1 AND" LIVES,
+    [LIST_KEYS] = "SELECT key FROM auth WHERE key > ?1 AND key >= '" STORE_KEYS_LISTED
+                  "' AND key < '" STORE_KEYS_END "' AND" LIVES " ORDER BY key LIMIT " LIST_MOST,
     [PING] = "SELECT 1 FROM sqlite_master LIMIT 1",
     [BEGIN] = "BEGIN IMMEDIATE",
     [HAS_STATE] = "SELECT " IN_UPDATES " OR " IN_SNAPSHOTS,
-    [HAS_ANYTHING] = "SELECT " IN_FIELDS " OR " IN_UPDATES " OR " IN_SNAPSHOTS,
+    [HAS_ANYTHING] = "SELECT " IN_FIELDS " OR " IN_UPDATES " OR " IN_SNAPSHOTS " OR " IN_LINKS,
     [ADD_UPDATE] = "INSERT INTO updates (id, data) VALUES (?1, ?2)",
     [DROP_UPDATE] = "DELETE FROM updates WHERE seq = ?1",
     [PUT_SNAPSHOT] = "INSERT INTO snapshots (id, state, upto) VALUES (?1, ?2, ?3)"
@@ -53,11 +65,27 @@ const char *const sqlite_sql[SQLITE_STATEMENTS] = {
     /* A clock that was set back makes nothing older than it is. */
     [TOUCH] = "INSERT INTO opened (id, at) SELECT ?1, ?2 WHERE"
               " EXISTS (SELECT 1 FROM opened WHERE id = ?1) OR " IN_FIELDS " OR " IN_UPDATES
-              " OR " IN_SNAPSHOTS " ON CONFLICT (id) DO UPDATE SET at = max(at, excluded.at)",
+              " OR " IN_SNAPSHOTS " OR " IN_LINKS
+              " ON CONFLICT (id) DO UPDATE SET at = max(at, excluded.at)",
     [DELETE_FIELDS] = "DELETE FROM bytecrowds WHERE id = ?1",
     [DELETE_UPDATES] = "DELETE FROM updates WHERE id = ?1",
     [DELETE_SNAPSHOT] = "DELETE FROM snapshots WHERE id = ?1",
     [DELETE_OPENED] = "DELETE FROM opened WHERE id = ?1",
+    [SET_EMAILS] = PUT_EMAILS " WHERE authorized_emails IS NULL",
+    [FORCE_EMAILS] = PUT_EMAILS,
+    [DROP_EMAILS] = "UPDATE bytecrowds SET authorized_emails = NULL WHERE id = ?1",
+    [HAS_LINK] = "SELECT EXISTS (SELECT 1 FROM links WHERE id = ?1 AND hash = ?2)",
+    [COUNT_LINKS] = "SELECT count(*) FROM links WHERE id = ?1",
+    [PUT_LINK] = "INSERT INTO links (id, hash, about) VALUES (?1, ?2, ?3)"
+                 " ON CONFLICT (id, hash) DO UPDATE SET about = excluded.about",
+    [DELETE_LINK] = "DELETE FROM links WHERE id = ?1 AND hash = ?2",
+    [DELETE_LINKS] = "DELETE FROM links WHERE id = ?1",
+    [PUT_VALUE] = "INSERT INTO auth (key, value, expires_at) VALUES (?1, ?2, ?3)"
+                  " ON CONFLICT (key) DO UPDATE SET value = excluded.value,"
+                  " expires_at = excluded.expires_at",
+    [DELETE_VALUE] = "DELETE FROM auth WHERE key = ?1",
+    [PURGE_VALUES] = "DELETE FROM auth WHERE rowid IN (SELECT rowid FROM auth"
+                     " WHERE expires_at <= ?1 ORDER BY expires_at LIMIT " PURGE_MOST ")",
 };
 
 /* --- one statement ---------------------------------------------------------------------------- */
@@ -150,7 +178,10 @@ static int64_t now_ms(void)
 static void fail(struct sqlite_store *s, struct store_op *op, int rc)
 {
     bool corrupt = rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_MISMATCH;
-    store_fail(op, corrupt ? STORE_CORRUPT : STORE_UNAVAILABLE, sqlite3_errmsg(s->db));
+    int code = sqlite3_errcode(s->db);
+    bool ours = code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE;
+    store_fail(op, corrupt ? STORE_CORRUPT : STORE_UNAVAILABLE,
+               ours ? "the file holds what bytecrowds did not write" : sqlite3_errmsg(s->db));
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -189,6 +220,40 @@ static int touch(struct sqlite_store *s, struct store_op *op)
     return step(s, TOUCH);
 }
 
+static int load_links(struct sqlite_store *s, struct store_op *op)
+{
+    sqlite3_stmt *st = with_id(s, GET_LINKS, op);
+    int rc;
+    while ((rc = step(s, GET_LINKS)) == SQLITE_ROW) {
+        const void *hash = sqlite3_column_blob(st, 0), *about = sqlite3_column_blob(st, 1);
+        if (store_add_link(op, hash, (size_t)sqlite3_column_bytes(st, 0), about,
+                           (size_t)sqlite3_column_bytes(st, 1)))
+            continue;
+        finish(s, GET_LINKS);
+        return SQLITE_MISMATCH;
+    }
+    return rc;
+}
+
+static int load_emails(struct sqlite_store *s, struct store_op *op)
+{
+    sqlite3_stmt *st = with_id(s, GET_EMAILS, op);
+    int rc = step(s, GET_EMAILS);
+    op->has_emails = false;
+    if (rc == SQLITE_ROW) {
+        op->has_emails = read_field(st, 0, &op->emails);
+        finish(s, GET_EMAILS);
+        rc = SQLITE_DONE;
+    }
+    return rc;
+}
+
+static int access_of(struct sqlite_store *s, struct store_op *op)
+{
+    int rc = load_emails(s, op);
+    return rc == SQLITE_DONE ? load_links(s, op) : rc;
+}
+
 static int load(struct sqlite_store *s, struct store_op *op)
 {
     int rc = load_state(s, op);
@@ -203,6 +268,8 @@ static int load(struct sqlite_store *s, struct store_op *op)
         finish(s, GET_FIELDS);
         rc = SQLITE_DONE;
     }
+    if (rc == SQLITE_DONE)
+        rc = load_links(s, op);
     return rc == SQLITE_DONE && op->touch ? touch(s, op) : rc;
 }
 
@@ -240,13 +307,15 @@ static int resume(struct sqlite_store *s, struct store_op *op)
     return load_updates(s, op);
 }
 
-static int list(struct sqlite_store *s, struct store_op *op)
+static int list(struct sqlite_store *s, enum sqlite_statement which, struct store_op *op)
 {
-    sqlite3_stmt *st = s->statements[LIST_IDS];
+    sqlite3_stmt *st = s->statements[which];
     struct buf last = {0};
     int rc;
     bind_text(st, 1, &op->cursor);
-    while ((rc = step(s, LIST_IDS)) == SQLITE_ROW) {
+    if (which == LIST_KEYS)
+        sqlite3_bind_int64(st, 2, now_ms());
+    while ((rc = step(s, which)) == SQLITE_ROW) {
         buf_clear(&last);
         read_column(st, 0, &last);
         /* What no name can be is passed over; so is the empty one. */
@@ -331,6 +400,15 @@ static int import_snapshot(struct sqlite_store *s, struct store_op *op)
     return rc == SQLITE_DONE ? put_snapshot(s, op, &op->snapshot, pos) : rc;
 }
 
+static int put_link(struct sqlite_store *s, const struct store_op *op, const char *hash,
+                    const struct buf *about)
+{
+    sqlite3_stmt *st = with_id(s, PUT_LINK, op);
+    sqlite3_bind_text(st, 2, hash, STORE_LINK_HASH_LEN, SQLITE_STATIC);
+    bind_text(st, 3, about);
+    return step(s, PUT_LINK);
+}
+
 static int import(struct sqlite_store *s, struct store_op *op)
 {
     int64_t exists;
@@ -348,6 +426,8 @@ static int import(struct sqlite_store *s, struct store_op *op)
         rc = import_snapshot(s, op);
     for (size_t i = 0; i < op->update_count && rc == SQLITE_DONE; i++)
         rc = add_update(s, op, &op->updates[i], &pos);
+    for (size_t i = 0; i < op->link_count && rc == SQLITE_DONE; i++)
+        rc = put_link(s, op, op->links[i].hash, &op->links[i].about);
     if (rc == SQLITE_DONE && (op->has_text || op->has_language || op->has_emails))
         rc = put_fields(s, ADD_FIELDS, op);
     return rc == SQLITE_DONE ? touch(s, op) : rc;
@@ -358,7 +438,7 @@ static int import(struct sqlite_store *s, struct store_op *op)
 static int delete_all(struct sqlite_store *s, const struct store_op *op)
 {
     static const enum sqlite_statement tables[] = {DELETE_FIELDS, DELETE_UPDATES, DELETE_SNAPSHOT,
-                                                   DELETE_OPENED};
+                                                   DELETE_OPENED, DELETE_LINKS};
     int rc = SQLITE_DONE;
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]) && rc == SQLITE_DONE; i++)
         rc = step_id(s, tables[i], op);
@@ -385,6 +465,110 @@ static int expire(struct sqlite_store *s, struct store_op *op)
     return delete_all(s, op);
 }
 
+/* --- who may enter ---------------------------------------------------------------------------- */
+
+static int authorize(struct sqlite_store *s, struct store_op *op)
+{
+    if (op->force && !op->emails.len)
+        return step_id(s, DROP_EMAILS, op);
+    enum sqlite_statement how = op->force ? FORCE_EMAILS : SET_EMAILS;
+    bind_text(with_id(s, how, op), 2, &op->emails);
+    int rc = step(s, how);
+    if (rc != SQLITE_DONE || sqlite3_changes(s->db))
+        return rc;
+    op->result = STORE_EXISTS;
+    buf_clear(&op->emails);
+    return load_emails(s, op);
+}
+
+static int add_link(struct sqlite_store *s, struct store_op *op)
+{
+    int64_t there = 0, count = 0;
+    sqlite3_stmt *st = with_id(s, HAS_LINK, op);
+    bind_text(st, 2, &op->data);
+    int rc = step_number(s, HAS_LINK, &there);
+    if (rc == SQLITE_ROW && !there) {
+        with_id(s, COUNT_LINKS, op);
+        rc = step_number(s, COUNT_LINKS, &count);
+    }
+    if (rc != SQLITE_ROW)
+        return rc;
+    if (count < STORE_LINKS_MAX)
+        return put_link(s, op, (const char *)op->data.data, &op->text);
+    op->result = STORE_EXISTS;
+    return SQLITE_DONE;
+}
+
+static int remove_link(struct sqlite_store *s, struct store_op *op)
+{
+    if (op->data.len != STORE_LINK_HASH_LEN) /* "*" */
+        return step_id(s, DELETE_LINKS, op);
+    bind_text(with_id(s, DELETE_LINK, op), 2, &op->data);
+    return step(s, DELETE_LINK);
+}
+
+/* --- keys ------------------------------------------------------------------------------------- */
+
+static sqlite3_stmt *with_key(struct sqlite_store *s, enum sqlite_statement which,
+                              const struct store_op *op)
+{
+    sqlite3_bind_text(s->statements[which], 1, op->key, -1, SQLITE_STATIC);
+    return s->statements[which];
+}
+
+static int find_value(struct sqlite_store *s, const struct store_op *op)
+{
+    sqlite3_bind_int64(with_key(s, GET_VALUE, op), 2, now_ms());
+    return step(s, GET_VALUE);
+}
+
+static int get_value(struct sqlite_store *s, struct store_op *op)
+{
+    int rc = find_value(s, op);
+    buf_clear(&op->data);
+    op->expires_ms = 0;
+    op->found = rc == SQLITE_ROW;
+    if (!op->found)
+        return rc;
+    read_column(s->statements[GET_VALUE], 0, &op->data);
+    op->expires_ms = (uint64_t)sqlite3_column_int64(s->statements[GET_VALUE], 1);
+    finish(s, GET_VALUE);
+    return SQLITE_DONE;
+}
+
+static int delete_value(struct sqlite_store *s, const struct store_op *op)
+{
+    with_key(s, DELETE_VALUE, op);
+    return step(s, DELETE_VALUE);
+}
+
+static int set_value(struct sqlite_store *s, struct store_op *op)
+{
+    int rc = op->if_absent ? find_value(s, op) : SQLITE_DONE;
+    if (rc == SQLITE_ROW) {
+        finish(s, GET_VALUE);
+        op->result = STORE_EXISTS;
+        return SQLITE_DONE;
+    }
+    if (rc != SQLITE_DONE)
+        return rc;
+    sqlite3_stmt *st = with_key(s, PUT_VALUE, op);
+    bind_blob(st, 2, &op->data);
+    if (op->expires_ms)
+        sqlite3_bind_int64(st, 3, (sqlite3_int64)op->expires_ms);
+    if ((rc = step(s, PUT_VALUE)) != SQLITE_DONE)
+        return rc;
+    sqlite3_bind_int64(s->statements[PURGE_VALUES], 1, now_ms());
+    return step(s, PURGE_VALUES);
+}
+
+static int run_on_key(struct sqlite_store *s, struct store_op *op)
+{
+    if (op->kind == STORE_GET)
+        return get_value(s, op);
+    return op->kind == STORE_SET ? set_value(s, op) : delete_value(s, op);
+}
+
 /* --- a group ---------------------------------------------------------------------------------- */
 
 static int run_one(struct sqlite_store *s, struct store_op *op)
@@ -407,13 +591,25 @@ static int run_one(struct sqlite_store *s, struct store_op *op)
     case STORE_PING:
         return ping(s);
     case STORE_LIST:
-        return list(s, op);
+    case STORE_LIST_KEYS:
+        return list(s, op->kind == STORE_LIST ? LIST_IDS : LIST_KEYS, op);
     case STORE_IMPORT:
         return import(s, op);
     case STORE_EXPIRE:
         return expire(s, op);
     case STORE_TOUCH:
         return touch(s, op);
+    case STORE_ACCESS:
+        return access_of(s, op);
+    case STORE_AUTHORIZE:
+        return authorize(s, op);
+    case STORE_LINK_ADD:
+    case STORE_LINK_REMOVE:
+        return op->kind == STORE_LINK_ADD ? add_link(s, op) : remove_link(s, op);
+    case STORE_GET:
+    case STORE_SET:
+    case STORE_DELETE:
+        return run_on_key(s, op);
     }
     return SQLITE_MISUSE;
 }
@@ -427,6 +623,9 @@ static bool writes(const struct store_op *op)
     case STORE_TELL:
     case STORE_PING:
     case STORE_LIST:
+    case STORE_LIST_KEYS:
+    case STORE_ACCESS:
+    case STORE_GET:
         return false;
     default:
         return true;
@@ -440,6 +639,8 @@ static void run_guarded(struct sqlite_store *s, struct store_op *op)
         store_fail(op, STORE_UNAVAILABLE, "the file was opened for reading only");
         return;
     }
+    if (!store_check(op))
+        return;
     op->result = STORE_OK;
     int rc = step(s, SAVEPOINT);
     if (rc == SQLITE_DONE)

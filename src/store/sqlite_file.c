@@ -48,6 +48,10 @@ static const char *const upgrades[] = {
     "DROP TABLE bytecrowds_1;"
     "DROP TABLE snapshots_1;"
     "CREATE TABLE opened (id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;",
+    "CREATE TABLE links (id TEXT NOT NULL, hash TEXT NOT NULL, about TEXT NOT NULL,"
+    " PRIMARY KEY (id, hash)) WITHOUT ROWID;"
+    "CREATE TABLE auth (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL, expires_at INTEGER);"
+    "CREATE INDEX auth_by_expiry ON auth (expires_at) WHERE expires_at IS NOT NULL;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(upgrades) / sizeof(upgrades[0])))
 
@@ -173,6 +177,18 @@ static int prepare_schema(struct sqlite_store *s, char *err, size_t err_len)
     return version < SCHEMA_VERSION ? upgrade(s, version, err, err_len) : 0;
 }
 
+/* Older files lack what later versions brought; a reader, who changes nothing, finds it empty. */
+static int stand_in(struct sqlite_store *s, int version, char *err, size_t err_len)
+{
+    if (version >= 3)
+        return 0;
+    return execute(s,
+                   "PRAGMA temp_store = MEMORY;"
+                   "CREATE TEMP TABLE links (id, hash, about);"
+                   "CREATE TEMP TABLE auth (key, value, expires_at);",
+                   err, err_len);
+}
+
 static int prepare_all(struct sqlite_store *s, char *err, size_t err_len)
 {
     int count = s->read_only ? SQLITE_READING : SQLITE_STATEMENTS;
@@ -269,6 +285,7 @@ static int open_to_read(struct sqlite_store *s, const char *path, const struct s
     else if (rc != SQLITE_OK)
         snprintf(reason, sizeof(reason), "%s", sqlite3_errmsg(s->db));
     else if (version > 0 && too_new(version, reason, sizeof(reason)) == 0 &&
+             stand_in(s, version, reason, sizeof(reason)) == 0 &&
              prepare_all(s, reason, sizeof(reason)) == 0)
         return 0;
     snprintf(err, err_len, "%s: %s", path, reason);

@@ -18,7 +18,11 @@ enum sqlite_statement {
     GET_UPDATES,
     HAS_UPDATE,
     GET_FIELDS,
+    GET_EMAILS,
+    GET_LINKS,
     LIST_IDS,
+    GET_VALUE,
+    LIST_KEYS,
     PING,
     /* Up to here all that a file needs that is only read, with any schema. */
     BEGIN,
@@ -36,6 +40,17 @@ enum sqlite_statement {
     DELETE_UPDATES,
     DELETE_SNAPSHOT,
     DELETE_OPENED,
+    SET_EMAILS,
+    FORCE_EMAILS,
+    DROP_EMAILS,
+    HAS_LINK,
+    COUNT_LINKS,
+    PUT_LINK,
+    DELETE_LINK,
+    DELETE_LINKS,
+    PUT_VALUE,
+    DELETE_VALUE,
+    PURGE_VALUES,
     SQLITE_STATEMENTS
 };
 #define SQLITE_READING BEGIN

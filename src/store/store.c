@@ -1,5 +1,6 @@
 #include "store/store.h"
 
+#include "base/mem.h"
 #include "base/random.h"
 #include "redis/link.h"
 #include "store/store_int.h"
@@ -9,6 +10,13 @@
 #include <string.h>
 
 #define TIMEOUT_MS 5000
+/* What a double holds exactly: Redis' scripts calculate with them. */
+#define EXPIRES_MAX (UINT64_C(1) << 53)
+
+static bool starts(const char *s, const char *prefix)
+{
+    return strncmp(s, prefix, strlen(prefix)) == 0;
+}
 
 static void release_all(struct buf **list, size_t *count)
 {
@@ -29,6 +37,11 @@ void store_op_release(struct store_op *op)
     release_all(&op->updates, &op->update_count);
     buf_release(&op->cursor);
     release_all(&op->names, &op->name_count);
+    for (size_t i = 0; i < op->link_count; i++)
+        buf_release(&op->links[i].about);
+    free(op->links);
+    op->links = NULL;
+    op->link_count = 0;
 }
 
 void store_fail(struct store_op *op, enum store_result result, const char *error)
@@ -37,10 +50,65 @@ void store_fail(struct store_op *op, enum store_result result, const char *error
     snprintf(op->error, sizeof(op->error), "%s", error);
 }
 
-static bool starts(const char *s, const char *prefix)
+/* --- keys and links --------------------------------------------------------------------------- */
+
+bool store_link_hash_ok(const void *hash, size_t len)
 {
-    return strncmp(s, prefix, strlen(prefix)) == 0;
+    const char *s = hash;
+    if (len != STORE_LINK_HASH_LEN)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!(s[i] >= '0' && s[i] <= '9') && !(s[i] >= 'a' && s[i] <= 'f'))
+            return false;
+    return true;
 }
+
+static bool is_all(const struct buf *b)
+{
+    return b->len == 1 && *b->data == '*';
+}
+
+/* Redis has one space of keys: a bytecrowd must not be reached as if it were one. */
+static bool key_ok(const char *key)
+{
+    return key && *key && strlen(key) <= STORE_KEY_MAX && !starts(key, "bytecrowd") &&
+           !starts(key, "{bytecrowd");
+}
+
+bool store_check(struct store_op *op)
+{
+    bool ok = true;
+    if (op->expires_ms > EXPIRES_MAX)
+        op->expires_ms = EXPIRES_MAX;
+    if (op->kind == STORE_GET || op->kind == STORE_SET || op->kind == STORE_DELETE)
+        ok = key_ok(op->key);
+    else if (op->kind == STORE_LINK_ADD || op->kind == STORE_LINK_REMOVE)
+        ok = store_link_hash_ok(op->data.data, op->data.len) ||
+             (op->kind == STORE_LINK_REMOVE && is_all(&op->data));
+    if (!ok)
+        store_fail(op, STORE_CORRUPT,
+                   op->kind == STORE_LINK_ADD || op->kind == STORE_LINK_REMOVE
+                       ? "this is no hash of a link"
+                       : "this cannot be a key");
+    return ok;
+}
+
+bool store_add_link(struct store_op *op, const void *hash, size_t hash_len, const void *about,
+                    size_t about_len)
+{
+    if (!store_link_hash_ok(hash, hash_len))
+        return false;
+    if ((op->link_count & (op->link_count - 1)) == 0)
+        op->links =
+            xrealloc(op->links, (op->link_count ? op->link_count * 2 : 1) * sizeof(*op->links));
+    struct store_link *l = &op->links[op->link_count++];
+    *l = (struct store_link){0};
+    memcpy(l->hash, hash, hash_len);
+    buf_append(&l->about, about, about_len);
+    return true;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static struct store *open_by_url(const char *url, const struct store_opts *o, char *err,
                                  size_t err_len)

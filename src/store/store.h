@@ -10,6 +10,10 @@
  *     log       position 1..n -> update bytes      append only, cut at its beginning by a snapshot
  *     snapshot  state bytes, `upto`                 has everything of the log up to position `upto`
  *     fields    text, language                      at most one save interval old; for other programs
+ *     access    emails, links                       who may enter; never part of the document
+ *
+ * Beside them stand keys, each with a value that may expire: what is known of people who sign in
+ * (store/authjs.h). No key is a bytecrowd's.
  *
  * An operation that returned STORE_OK is durable: fsync'd by SQLite, acknowledged by Redis.
  *
@@ -47,11 +51,11 @@ static inline int store_pos_cmp(struct store_pos a, struct store_pos b)
 }
 
 enum store_kind {
-    /* id -> snapshot, updates after it, fields, pos, base. */
+    /* id -> snapshot, updates after it, fields, emails, links, pos, base. */
     STORE_LOAD,
     /* id, pos, acked -> what came after `pos`: updates and pos, `whole` false. If the log has lost
      * `pos` or `acked` (a snapshot by another server, a failover), or there is a newer snapshot, all
-     * as with LOAD, but no fields, and `whole` true. */
+     * as with LOAD, but nothing beside the document, and `whole` true. */
     STORE_RESUME,
     /* id, data (one update), batch -> pos. The same batch of the same writer is appended once, however often it is
      * tried, as long as the tries are not an hour apart. */
@@ -72,13 +76,48 @@ enum store_kind {
     /* cursor -> names, cursor: some bytecrowds at a time, of which some may come twice; an empty cursor begins and
      * is returned at the end. */
     STORE_LIST,
-    /* id, snapshot, updates, fields, emails: all of a bytecrowd, as LOAD with `all` gave it. STORE_EXISTS: there is something. */
+    /* id, snapshot, updates, fields, emails, links: all of a bytecrowd, as LOAD gave it. STORE_EXISTS: there is something. */
     STORE_IMPORT,
     /* id, age_ms: removes the bytecrowd if nobody has opened it (LOAD, TOUCH) for so long: else
      * STORE_EXISTS. One that was never marked as opened is marked now. */
     STORE_EXPIRE,
     /* id: marks it as open, now. LOAD does so, too, with `touch`. Nothing if there is no such bytecrowd. */
     STORE_TOUCH,
+
+    /* id -> has_emails, emails, links: who may enter, without reading the document. */
+    STORE_ACCESS,
+    /* id, emails (what the original stores: a JSON array of strings): sets them if none are set, also where there is no
+     * such bytecrowd yet. Else STORE_EXISTS, and `emails` is what is set; the caller's own, if this is a second try
+     * whose first answer was lost. With `force` sets them in any case; empty emails take them away. Others are told
+     * (FEED_POLICY). */
+    STORE_AUTHORIZE,
+    /* id, data (the hash of a link), text (what is known of the link, for people): adds it, or gives one that is there
+     * the new text. STORE_EXISTS: there are STORE_LINKS_MAX already. Others are told. */
+    STORE_LINK_ADD,
+    /* id, data (the hash, or "*": all of them). STORE_OK also if there was none. Others are told if there was one. */
+    STORE_LINK_REMOVE,
+
+    /* key -> found, data, expires_ms. What has expired is not found. */
+    STORE_GET,
+    /* key, data, expires_ms: the value is gone then; a time that is over removes it now. With `if_absent`
+     * STORE_EXISTS if there is one; after a lost answer that may be the caller's own. By REST only UTF-8. */
+    STORE_SET,
+    /* key. STORE_OK also if it was not there. */
+    STORE_DELETE,
+    /* As LIST, but keys that begin with STORE_KEYS_LISTED; expired ones may be among them. */
+    STORE_LIST_KEYS,
+};
+
+#define STORE_KEY_MAX 1024        /* bytes; and none that begins like a bytecrowd's keys in Redis */
+#define STORE_KEYS_LISTED "user:" /* of people; what else is kept in keys lives for minutes */
+#define STORE_KEYS_END "user;"    /* behind all of them */
+#define STORE_LINKS_MAX 100       /* for each bytecrowd */
+#define STORE_LINK_HASH_LEN 64    /* SHA-256 of the link's token in lower case hexadecimal */
+
+/* A read-only link. The token itself is nowhere: who reads the store cannot open what it stands for. */
+struct store_link {
+    char hash[STORE_LINK_HASH_LEN + 1];
+    struct buf about; /* LINK_ADD's text */
 };
 
 /* One operation. The caller owns it and what it points to until it is done; results that were
@@ -86,12 +125,17 @@ enum store_kind {
 struct store_op {
     struct list node; /* the queue's */
     enum store_kind kind;
-    const char *id; /* of a bytecrowd; borrowed */
+    const char *id;  /* of a bytecrowd; borrowed */
+    const char *key; /* GET, SET, DELETE; borrowed */
     struct buf data;
     struct buf text, language, emails;
     bool has_text, has_language,
-        has_emails;       /* FIELDS (but emails), IMPORT: which to write. LOAD: which there are */
-    bool touch;           /* LOAD: somebody opens it */
+        has_emails; /* FIELDS (but emails), IMPORT: which to write. LOAD, ACCESS: which there are */
+    bool touch;     /* LOAD: somebody opens it */
+    bool force;     /* AUTHORIZE */
+    bool if_absent; /* SET */
+    bool found;     /* GET */
+    uint64_t expires_ms;  /* GET, SET: since the epoch; 0: never */
     struct store_pos pos; /* in: SNAPSHOT, RESUME, FIELDS. out: APPEND, SEED, LOAD, RESUME (the last
                              of the log, or of the snapshot if the log is empty) */
     struct store_pos acked; /* RESUME: the last that an append of ours returned */
@@ -111,7 +155,11 @@ struct store_op {
     struct buf *updates; /* after the snapshot, in order */
     size_t update_count;
 
-    /* LIST */
+    /* LOAD, ACCESS, IMPORT: by their hashes */
+    struct store_link *links;
+    size_t link_count;
+
+    /* LIST, LIST_KEYS */
     struct buf cursor;
     struct buf *names;
     size_t name_count;
@@ -122,6 +170,8 @@ struct store_op {
 
 /* Frees the buffers that the operation holds (in and out), not the struct. */
 void store_op_release(struct store_op *op);
+/* Whether it is what a link's hash looks like. */
+bool store_link_hash_ok(const void *hash, size_t len);
 
 struct store;
 

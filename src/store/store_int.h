@@ -26,5 +26,10 @@ struct store *sqlite_open(const char *path, const struct store_opts *opts, char 
 struct store *redis_open(const char *url, const struct store_opts *opts, char *err, size_t err_len);
 
 void store_fail(struct store_op *op, enum store_result result, const char *error);
+/* Whether its key and its link's hash can be; else it has failed. */
+bool store_check(struct store_op *op);
+/* One more link at the end of op->links; false: its hash is none. */
+bool store_add_link(struct store_op *op, const void *hash, size_t hash_len, const void *about,
+                    size_t about_len);
 
 #endif

@@ -38,7 +38,9 @@ function newStore (folder, name, sql = '') {
 const contentOf = file => sqlite(file, `
   SELECT 'fields', id, quote(cast(text AS BLOB)), quote(cast(language AS BLOB)), quote(cast(authorized_emails AS BLOB)) FROM bytecrowds ORDER BY id;
   SELECT 'snapshot', id, quote(state) FROM snapshots ORDER BY id;
-  SELECT 'update', id, quote(data) FROM updates ORDER BY id, seq`)
+  SELECT 'update', id, quote(data) FROM updates ORDER BY id, seq;
+  SELECT 'link', id, hash, quote(cast(about AS BLOB)) FROM links ORDER BY id, hash;
+  SELECT 'key', quote(cast(key AS BLOB)), quote(cast(value AS BLOB)), expires_at FROM auth ORDER BY key`)
 
 // Texts that something on the way could take for something else. SQL literals; null: absent.
 const ODD = {
@@ -56,7 +58,11 @@ const odd = Object.keys(ODD).map(name =>
   `INSERT INTO bytecrowds (id, text, language, authorized_emails) VALUES ('text-${name}', ${ODD[name]}, 'c', NULL), ('language-${name}', 'x', ${ODD[name]}, ''), ('emails-${name}', NULL, NULL, ${ODD[name] === 'NULL' ? "'[\"a@b.example\"]'" : ODD[name]});`).join('\n') + `
   INSERT INTO bytecrowds (id, text) VALUES ('a name with spaces', 'of another program'), ('ünï/cödé?#', 'x');
   INSERT INTO updates (id, data) VALUES ('only-log', x'00'), ('only-log', x''), ('only-log', x'ff00ff'), ('other', x'01');
-  INSERT INTO snapshots (id, state, upto) VALUES ('only-snapshot', x'0102', 1);`
+  INSERT INTO snapshots (id, state, upto) VALUES ('only-snapshot', x'0102', 1);
+  INSERT INTO links (id, hash, about) VALUES ('only-log', '${'a'.repeat(64)}', '{"label":"for the class"}'), ('only-log', '${'0'.repeat(64)}', ''),
+    ('only-links', '${'f'.repeat(64)}', '{"base64":"AAAA"} 😀');
+  INSERT INTO auth (key, value, expires_at) VALUES ('user:1', '{"id":"1","email":"ä@b.example"}', NULL), ('user:email:ä@b.example', '1', NULL),
+    ('user:session:t', '{"base64":"AAAA"}', 4102444800123), ('user:', '', 4102444800000);`
 
 /** People who type, in their own browsers, into several bytecrowds; their documents. */
 async function type (server) {
@@ -102,7 +108,7 @@ test('from SQLite to SQLite, by file and by pipe', async () => {
   const file = path.join(folder, 'all.ndjson')
   const { stdout, stderr } = moved(['export', '--store', `sqlite:${from}`, file])
   assert.equal(stdout, '')
-  assert.match(stderr, /^exported \d+ bytecrowds, [\d.]+ kB[^\n]*\n$/)
+  assert.match(stderr, /^exported \d+ bytecrowds and 4 keys, [\d.]+ kB[^\n]*\n$/)
   assert.equal(statSync(file).mode & 0o777, 0o600)
   assert.deepEqual(readdirSync(folder).filter(f => f.endsWith('.part')), [])
   const to = path.join(folder, 'to.sqlite')
@@ -207,14 +213,22 @@ test('what the original left in Redis', async () => {
   cli(store, ['HSET', 'bytecrowd:old', 'text', '{"a":1}', 'language', 'json', 'authorizedEmails', '["a@b.example"]'])
   cli(store, ['-x', 'HSET', 'bytecrowd:bytes', 'text'], Buffer.from([0xff, 0, 0x61]))
   cli(store, ['SADD', 'bytecrowd:no-hash', 'x'])
-  cli(store, ['SET', 'user:session:1', 'of the sign-in'])
+  cli(store, ['SET', 'user:session:1', 'of the sign-in', 'PXAT', '4102444800123'])
+  cli(store, ['SET', 'user:email:a@b.example', '1'])
+  cli(store, ['SET', 'user:session:2', 'over soon', 'EX', '1'])
+  cli(store, ['SET', '2026 3 7', 'no key of the sign-in'])
+  cli(store, ['-x', 'SET', 'user:bytes'], Buffer.from([0xff, 0, 0x61]))
+  cli(store, ['SADD', 'user:no-string', 'x'])
+  await sleep(1100)
   const file = path.join(folder, 'all.ndjson')
   const { stderr } = moved(['export', '--store', store.url, file], 3)
   assert.match(stderr, /not exported: no-hash: .*WRONGTYPE/)
-  assert.match(stderr, /^exported 2 bytecrowds/m)
+  assert.match(stderr, /not exported: user:no-string: .*WRONGTYPE/)
+  assert.match(stderr, /^exported 2 bytecrowds and 3 keys, /m)
   const to = path.join(folder, 'to.sqlite')
   moved(['import', '--store', `sqlite:${to}`, file])
-  assert.equal(contentOf(to), "fields|bytes|X'FF0061'|NULL|NULL\nfields|old|X'7B2261223A317D'|X'6A736F6E'|X'5B226140622E6578616D706C65225D'")
+  assert.equal(contentOf(to), "fields|bytes|X'FF0061'|NULL|NULL\nfields|old|X'7B2261223A317D'|X'6A736F6E'|X'5B226140622E6578616D706C65225D'\n" +
+    "key|X'757365723A6279746573'|X'FF0061'|\nkey|X'757365723A656D61696C3A6140622E6578616D706C65'|X'31'|\nkey|X'757365723A73657373696F6E3A31'|X'6F6620746865207369676E2D696E'|4102444800123")
   const server = await startServer({ store: `sqlite:${to}` })
   assert.equal(await server.raw('old'), '{"a":1}')
   await server.stop()
@@ -225,6 +239,100 @@ const crowds = n => `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FRO
   INSERT INTO updates (id, data) SELECT 'n' || i, randomblob(300) FROM n;
   INSERT INTO bytecrowds (id, text) SELECT DISTINCT id, 'text of ' || id FROM updates`
 const COUNT = sanitized ? 8000 : 40000
+
+test('keys of people move, once, and what is over does not', async () => {
+  const folder = tempFolder()
+  const store = await redis()
+  const from = newStore(folder, 'from.sqlite', `INSERT INTO auth (key, value, expires_at) VALUES ('user:1', 'one', NULL), ('user:session:t', 'two', 4102444800123),
+    ('user:session:over', 'three', 1000), ('auth:state:x', 'for minutes', NULL)`)
+  const file = path.join(folder, 'all.ndjson')
+  assert.match(moved(['export', '--store', `sqlite:${from}`, file]).stderr, /^exported 0 bytecrowds and 2 keys, /)
+  const [head, ...lines] = readFileSync(file, 'utf8').split('\n')
+  assert.equal(JSON.parse(head)['bytecrowds-export'], 2)
+  assert.deepEqual(lines, ['{"key":"user:1","value":"one"}', '{"key":"user:session:t","value":"two","expires":4102444800123}', '{"bytecrowds":0,"keys":2}', ''])
+  assert.match(moved(['import', '--store', store.url, file]).stderr, /^imported 0 bytecrowds and 2 keys, /)
+  assert.equal(cli(store, ['GET', 'user:session:t']).toString(), 'two\n')
+  assert.equal(cli(store, ['PEXPIRETIME', 'user:session:t']).toString(), '4102444800123\n')
+  assert.equal(cli(store, ['PEXPIRETIME', 'user:1']).toString(), '-1\n')
+  assert.match(moved(['import', '--store', store.url, file]).stderr, /^imported 0 bytecrowds, .*; 2 were there already\n$/)
+  // Nothing is overwritten, whatever is said.
+  cli(store, ['SET', 'user:1', 'other'])
+  for (const [existing, code] of [['skip', 3], ['merge', 3], ['fail', 1]]) {
+    assert.match(moved(['import', '--store', store.url, '--existing', existing, file], code).stderr, /not imported: user:1: it is there and differs/)
+    assert.equal(cli(store, ['GET', 'user:1']).toString(), 'other\n')
+  }
+  const bad = path.join(folder, 'bad')
+  const refused = (content, why, code) => { writeFileSync(bad, content); assert.match(moved(['import', '--store', store.url, bad], code).stderr, why) }
+  refused(HEAD + '{"key":"user:2","value":""}\n{"bytecrowds":0}\n', /line 3 counts other keys/, 1)
+  refused(HEAD + '{"key":"bytecrowd:x","value":"x"}\n{"bytecrowds":0,"keys":1}\n', /not imported: bytecrowd:x: this cannot be a key/, 3)
+  refused(HEAD + '{"key":"user:session:old","value":"x","expires":1000}\n{"bytecrowds":0,"keys":1}\n', /^imported 0 bytecrowds,/, 0)
+  assert.equal(cli(store, ['EXISTS', 'bytecrowd:x', 'user:session:old']).toString(), '0\n')
+  assert.equal(cli(store, ['EXISTS', 'user:2']).toString(), '1\n')
+  await store.kill()
+})
+
+test('an export that was cut among the keys goes on there', () => {
+  const folder = tempFolder()
+  const from = newStore(folder, 'from.sqlite', crowds(20) + `; WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+    INSERT INTO auth (key, value) SELECT 'user:' || i, i FROM n`)
+  const file = path.join(folder, 'all.ndjson')
+  const args = ['export', '--store', `sqlite:${from}`, file]
+  moved(args)
+  const whole = readFileSync(file, 'utf8')
+  for (const cut of [whole.length - 2, whole.indexOf('"user:500"'), whole.indexOf('{"key"'), whole.indexOf('"n10"')]) {
+    renameSync(file, `${file}.part`)
+    truncateSync(`${file}.part`, cut)
+    assert.match(moved(args).stderr, /^exported 20 bytecrowds and 1000 keys, /m)
+    assert.equal(readFileSync(file, 'utf8'), whole, `cut at ${cut}`)
+  }
+  const to = path.join(folder, 'to.sqlite')
+  moved(['import', '--store', `sqlite:${to}`, file])
+  assert.equal(contentOf(to), contentOf(from))
+  // What an older version began has a head that says so.
+  renameSync(file, `${file}.part`)
+  writeFileSync(`${file}.part`, whole.replace('"bytecrowds-export":2', '"bytecrowds-export":1'))
+  assert.match(moved(args, 1).stderr, /was begun by an older bytecrowds: remove it/)
+})
+
+test('an export of the first version is imported', () => {
+  const folder = tempFolder()
+  const file = path.join(folder, 'old.ndjson')
+  writeFileSync(file, HEAD + '{"id":"old","updates":["AA=="],"text":"t","authorizedEmails":"[]"}\n{"bytecrowds":1}\n')
+  const to = path.join(folder, 'to.sqlite')
+  assert.match(moved(['import', '--store', `sqlite:${to}`, file]).stderr, /^imported 1 bytecrowd, /)
+  assert.equal(contentOf(to), "fields|old|X'74'|NULL|X'5B5D'\nupdate|old|X'00'")
+})
+
+test('a file of an older schema is exported without being changed', () => {
+  const folder = tempFolder()
+  const from = newStore(folder, 'from.sqlite', crowds(3) + '; DROP TABLE links; DROP TABLE auth; PRAGMA user_version = 2')
+  moved(['export', '--store', `sqlite:${from}`, path.join(folder, 'all.ndjson')])
+  assert.equal(sqlite(from, "PRAGMA user_version; SELECT count(*) FROM sqlite_master WHERE name IN ('links', 'auth')"), '2\n0')
+  const to = path.join(folder, 'to.sqlite')
+  moved(['import', '--store', `sqlite:${to}`, path.join(folder, 'all.ndjson')])
+  assert.equal(sqlite(to, 'SELECT count(*) FROM updates'), '3')
+})
+
+test('links are merged, but open nothing to others', () => {
+  const folder = tempFolder()
+  const [a, b, c] = ['a', 'b', 'c'].map(x => x.repeat(64))
+  const many = (id, digit) => `INSERT INTO links WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 59) SELECT '${id}', printf('${digit}%063d', i), '' FROM n;`
+  const sql = `INSERT INTO bytecrowds (id, text, authorized_emails) VALUES ('both', 't', '["a@b.example"]'), ('locked-since', 't', NULL), ('many', 't', NULL);
+    INSERT INTO updates (id, data) SELECT id, x'0000' FROM bytecrowds;`
+  const from = newStore(folder, 'from.sqlite', sql + `INSERT INTO links VALUES ('both', '${a}', 'a'), ('both', '${b}', 'b'), ('locked-since', '${a}', 'a');` + many('many', 1))
+  const file = path.join(folder, 'all.ndjson')
+  moved(['export', '--store', `sqlite:${from}`, file])
+  const to = newStore(folder, 'to.sqlite', sql + `INSERT INTO links VALUES ('both', '${b}', 'another text'), ('both', '${c}', 'c');
+    UPDATE bytecrowds SET authorized_emails = '[]' WHERE id = 'locked-since';` + many('many', 2))
+  const args = ['import', '--store', `sqlite:${to}`, '--existing', 'merge', file]
+  const { stderr } = moved(args, 3)
+  assert.match(stderr, /not imported: locked-since: others may open the one that is there\n/)
+  assert.match(stderr, /not imported: many: together they have too many links\n/)
+  assert.match(stderr, /; 1 were merged; 2 were left out\n$/)
+  assert.equal(sqlite(to, "SELECT hash, about FROM links WHERE id = 'both' ORDER BY hash"), `${a}|a\n${b}|another text\n${c}|c`)
+  assert.equal(sqlite(to, "SELECT count(*) FROM links WHERE id <> 'both'"), '60')
+  assert.match(moved(args, 3).stderr, /; 1 were there already; 2 were left out\n$/)
+})
 
 /** Ends the child when check() is true, which must be before its own end. */
 async function interrupt (child, check, signal, what) {
@@ -312,7 +420,7 @@ test('an export overwrites nothing', () => {
   assert.match(moved(args, 1).stderr, /all\.ndjson is there; --force replaces it\n$/)
   assert.equal(readFileSync(file, 'utf8'), 'mine')
   moved([...args, '--force'])
-  assert.match(readFileSync(file, 'utf8'), /^\{"bytecrowds-export":1,.*\n\{"id":"n0"/)
+  assert.match(readFileSync(file, 'utf8'), /^\{"bytecrowds-export":2,.*\n\{"id":"n0"/)
   rmSync(file)
   // What was begun with another store, or is something else.
   for (const [part, why] of [[HEAD, /\.part is an export of x: remove it/], ['my notes\nof many years\n', /\.part is no export: remove it/], ['{"bytecrowds":0}\n', /\.part is no export/]]) {
@@ -379,7 +487,7 @@ test('files that are cut, or are something else', () => {
   // Not even a store is made.
   for (const [content, why] of [['', /bad is no export of bytecrowds/], ['my notes', /is no export/], ['my notes\n', /bad: line 1 is none of an export/], ['{}\n', /line 1 is none of a bytecrowd/],
     [readFileSync(from), /is no export|line 1 is none/], ['x'.repeat(100000), /is no export/], [lines.slice(1).join('\n'), /line 1 is not the first one of an export/],
-    ['{"bytecrowds-export":2,"more":1}\n', /line 1 says that a newer bytecrowds wrote it/], [HEAD.trimEnd(), /is no export/]]) {
+    ['{"bytecrowds-export":3,"more":1}\n', /line 1 says that a newer bytecrowds wrote it/], [HEAD.trimEnd(), /is no export/]]) {
     refused(content, why)
     assert.ok(!existsSync(to))
   }
@@ -588,7 +696,7 @@ test('the password is not in the file', async () => {
   const store = await redis({ args: ['--requirepass', 'p@ss'] })
   const file = path.join(folder, 'all.ndjson')
   moved(['export', '--store', `redis://:p@ss@127.0.0.1:${store.port}`, file])
-  assert.equal(readFileSync(file, 'utf8'), `{"bytecrowds-export":1,"store":"redis://127.0.0.1:${store.port}"}\n{"bytecrowds":0}\n`)
+  assert.equal(readFileSync(file, 'utf8'), `{"bytecrowds-export":2,"store":"redis://127.0.0.1:${store.port}"}\n{"bytecrowds":0}\n`)
   await store.kill()
   const ha = await startSentinels()
   for (const s of ha.sentinels) await s.call('ACL', 'SETUSER', 'default', 'resetpass', '>sEcret')

@@ -22,8 +22,10 @@ static void put(struct buf *out, struct record *r)
         record_put_head(out, buf_str(&r->store));
     else if (r->kind == RECORD_CROWD)
         record_put_crowd(out, &r->op);
+    else if (r->kind == RECORD_KEY)
+        record_put_key(out, &r->op);
     else
-        record_put_tail(out, r->count);
+        record_put_tail(out, r->count, r->keys);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -43,6 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(line.len == second.len && memcmp(line.data, second.data, line.len) == 0);
     must(r.op.update_count == again.op.update_count && r.op.has_text == again.op.has_text &&
          r.op.text.len == again.op.text.len && r.op.snapshot.len == again.op.snapshot.len);
+    must(r.op.link_count == again.op.link_count && r.op.expires_ms == again.op.expires_ms &&
+         r.op.data.len == again.op.data.len && r.keys == again.keys);
     record_release(&r);
     record_release(&again);
     buf_release(&line);

@@ -19,8 +19,8 @@ static void wake(void *udata)
 
 static void hear(void *udata, const struct feed_news *n)
 {
-    static const char *const kinds[] = {"following", "lost",   "update",
-                                        "snapshot",  "fields", "told"};
+    static const char *const kinds[] = {"following", "lost", "update", "snapshot",
+                                        "fields",    "told", "policy"};
     struct server *s = udata;
     if (n->kind == FEED_UPDATE) {
         bool next = store_pos_cmp(n->prev, s->last) == 0;

@@ -49,6 +49,8 @@ TEST(news_of_other_kinds)
     CHECK(n.kind == FEED_FIELDS && n.pos.hi == 7 && n.hash == 0xdeadbeef);
     CHECK(READ("s " NODE " 7-3 123", true, &n));
     CHECK(n.kind == FEED_SNAPSHOT && n.pos.lo == 3 && n.size == 123);
+    CHECK(READ("p " NODE, true, &n));
+    CHECK(n.kind == FEED_POLICY && n.node == 255);
     CHECK(READ("t " NODE " ", true, &n));
     CHECK(n.kind == FEED_TOLD && n.data.len == 0);
     CHECK(!READ("t " NODE " x", true, &n));
@@ -88,6 +90,10 @@ TEST(news_that_are_none)
                                       "f " NODE " 00000000deadbeef",
                                       "s " NODE " 1-1 ",
                                       "s " NODE " 1-1 -5",
+                                      "p",
+                                      "p ",
+                                      "p " NODE " ",
+                                      "p 00ff",
                                       "t " NODE " x",
                                       "T " NODE " YQE="};
     struct feed_news n;

@@ -3,6 +3,9 @@
 
 #include "tests/test.h"
 
+#define HASH_0 "0000000000000000000000000000000000000000000000000000000000000000"
+#define HASH_F "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+
 static struct buf *updates_of(size_t n)
 {
     return calloc(n, sizeof(struct buf));
@@ -24,6 +27,11 @@ static void check_same(const struct store_op *a, const struct store_op *b)
     CHECK(a->has_language == b->has_language && same(&a->language, &b->language));
     CHECK(a->has_emails == b->has_emails && same(&a->emails, &b->emails));
     CHECK_EQ(a->has_state, b->has_state);
+    CHECK_EQ(a->link_count, b->link_count);
+    for (size_t i = 0; i < a->link_count; i++) {
+        CHECK_STR(a->links[i].hash, b->links[i].hash);
+        CHECK(same(&a->links[i].about, &b->links[i].about));
+    }
 }
 
 /* Without its newline. */
@@ -69,14 +77,35 @@ TEST(record_lines_are_what_the_header_says)
     buf_puts(&op.emails, "[\"a@b.example\"]");
     record_put_crowd(&out, &op);
     store_op_release(&op);
-    record_put_tail(&out, 2);
+    op = (struct store_op){.id = "shared"};
+    op.links = calloc(2, sizeof(*op.links));
+    op.link_count = 2;
+    strcpy(op.links[0].hash, HASH_0);
+    strcpy(op.links[1].hash, HASH_F);
+    buf_puts(&op.links[0].about, "{\"label\":\"x\"}");
+    buf_puts(&op.links[1].about, "\xff");
+    record_put_crowd(&out, &op);
+    store_op_release(&op);
+    op = (struct store_op){.key = "user:email:a@b.example"};
+    buf_puts(&op.data, "9b2f");
+    record_put_key(&out, &op);
+    op.key = "user:session:\xff";
+    op.expires_ms = 1772875800000;
+    record_put_key(&out, &op);
+    store_op_release(&op);
+    record_put_tail(&out, 3, 2);
     CHECK_STR(buf_str(&out),
-              "{\"bytecrowds-export\":1,\"store\":\"sqlite:bytecrowds.sqlite\"}\n"
+              "{\"bytecrowds-export\":2,\"store\":\"sqlite:bytecrowds.sqlite\"}\n"
               "{\"id\":\"friday\",\"snapshot\":\"AAA=\",\"updates\":[\"AQE=\",\"AgI=\"],"
               "\"text\":\"let a\",\"language\":\"rust\"}\n"
               "{\"id\":\"old\",\"text\":{\"base64\":\"/w==\"},"
               "\"authorizedEmails\":\"[\\\"a@b.example\\\"]\"}\n"
-              "{\"bytecrowds\":2}\n");
+              "{\"id\":\"shared\",\"links\":{\"" HASH_0 "\":\"{\\\"label\\\":\\\"x\\\"}\",\"" HASH_F
+              "\":{\"base64\":\"/w==\"}}}\n"
+              "{\"key\":\"user:email:a@b.example\",\"value\":\"9b2f\"}\n"
+              "{\"key\":{\"base64\":\"dXNlcjpzZXNzaW9uOv8=\"},\"value\":\"9b2f\","
+              "\"expires\":1772875800000}\n"
+              "{\"bytecrowds\":3,\"keys\":2}\n");
     buf_release(&out);
 }
 
@@ -90,9 +119,19 @@ TEST(record_head_and_tail_come_back)
     CHECK_STR(buf_str(&r.store), "redis://host/\"0\"");
     record_release(&r);
     buf_clear(&line);
-    record_put_tail(&line, 12345678901);
+    record_put_tail(&line, 12345678901, 0);
+    CHECK_STR(buf_str(&line), "{\"bytecrowds\":12345678901}\n");
     CHECK_EQ(record_read(&r, line.data, line.len, err, sizeof(err)), RECORD_TAIL);
-    CHECK(r.count == 12345678901);
+    CHECK(r.count == 12345678901 && r.keys == 0);
+    record_release(&r);
+    buf_clear(&line);
+    record_put_tail(&line, 0, 12345678901);
+    CHECK_EQ(record_read(&r, line.data, line.len, err, sizeof(err)), RECORD_TAIL);
+    CHECK(r.count == 0 && r.keys == 12345678901);
+    record_release(&r);
+    static const char first[] = "{\"bytecrowds-export\":1,\"store\":\"x\"}";
+    CHECK_EQ(record_read(&r, first, strlen(first), err, sizeof(err)), RECORD_HEAD);
+    CHECK_EQ(r.version, 1);
     record_release(&r);
     buf_release(&line);
 }
@@ -107,6 +146,32 @@ static void random_bytes_of(struct buf *b, size_t most)
     for (size_t n = test_below(most); n; n--) {
         const char *p = pieces[test_below(sizeof(pieces) / sizeof(*pieces))];
         buf_append(b, p, *p ? strlen(p) : 1);
+    }
+}
+
+TEST(record_keys_come_back)
+{
+    for (int round = 0; round < 1000; round++) {
+        struct store_op op = {.expires_ms = test_below(3) ? test_rand() >> 2 : 0};
+        struct buf key = {0}, line = {0};
+        struct record r;
+        char err[160] = "";
+        do {
+            buf_clear(&key);
+            random_bytes_of(&key, 5);
+        } while (!key.len || memchr(key.data, '\0', key.len));
+        op.key = buf_str(&key);
+        random_bytes_of(&op.data, 12);
+        record_put_key(&line, &op);
+        if (record_read(&r, line.data, line.len - 1, err, sizeof(err)) != RECORD_KEY)
+            test_fail(__FILE__, __LINE__, "%s: %s", buf_str(&line), err);
+        CHECK(r.op.kind == STORE_SET && r.op.if_absent && r.op.expires_ms == op.expires_ms);
+        CHECK_STR(r.op.key, op.key);
+        CHECK(same(&r.op.data, &op.data));
+        record_release(&r);
+        store_op_release(&op);
+        buf_release(&key);
+        buf_release(&line);
     }
 }
 
@@ -134,6 +199,14 @@ TEST(record_anything_comes_back)
             random_bytes_of(&op.language, 4);
         if ((op.has_emails = test_below(2)))
             random_bytes_of(&op.emails, 4);
+        if (test_below(2)) {
+            op.link_count = 1 + test_below(3);
+            op.links = calloc(op.link_count, sizeof(*op.links));
+            for (size_t i = 0; i < op.link_count; i++) {
+                snprintf(op.links[i].hash, sizeof(op.links[i].hash), "%064zx", i);
+                random_bytes_of(&op.links[i].about, 6);
+            }
+        }
         op.has_state = op.snapshot.len || op.update_count;
         if (!record_is_nothing(&op))
             comes_back(&op);
@@ -188,7 +261,19 @@ TEST(record_bad_lines_say_what_is_wrong)
         {"{\"bytecrowds-export\":1}", "does not know"},
         {"{\"bytecrowds-export\":1,\"store\":\"\",\"x\":1}", "does not know"},
         {"{\"bytecrowds-export\":1,\"x\":1}", "something else"},
-        {"{\"bytecrowds-export\":2,\"anything\":1}", "newer bytecrowds"},
+        {"{\"id\":\"a\",\"links\":{}}", "links that are none"},
+        {"{\"id\":\"a\",\"links\":[\"x\"]}", "links that are none"},
+        {"{\"id\":\"a\",\"links\":{\"x\":\"\"}}", "link that is none"},
+        {"{\"id\":\"a\",\"links\":{\"" HASH_0 "\":1}}", "something else"},
+        {"{\"id\":\"a\",\"links\":{\"" HASH_0 "\":\"\",\"" HASH_0 "\":\"\"}}", "none of an export"},
+        {"{\"key\":\"a\"}", "does not know"},
+        {"{\"key\":\"a\",\"value\":\"\",\"id\":\"a\"}", "does not know"},
+        {"{\"key\":\"\",\"value\":\"\"}", "id that cannot be"},
+        {"{\"key\":\"a\",\"value\":{}}", "something else"},
+        {"{\"key\":\"a\",\"value\":\"\",\"expires\":0}", "end that is none"},
+        {"{\"key\":\"a\",\"value\":\"\",\"expires\":\"1\"}", "end that is none"},
+        {"{\"bytecrowds\":1,\"keys\":-1}", "count that is none"},
+        {"{\"bytecrowds-export\":3,\"anything\":1}", "newer bytecrowds"},
         {"{\"bytecrowds-export\":0,\"store\":\"\"}", "version that is none"},
         {"{\"bytecrowds-export\":\"1\",\"store\":\"\"}", "version that is none"},
         {"{\"bytecrowds\":-1}", "count that is none"},

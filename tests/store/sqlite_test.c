@@ -231,7 +231,7 @@ TEST(sqlite_a_file_of_the_first_version_is_upgraded)
     snprintf(url, sizeof(url), "sqlite:%s", path);
     for (int i = 0; i < 2; i++) {
         struct store *s = store_must_open(url, 5000);
-        CHECK_STR(shell("sqlite3 '%s' 'pragma user_version'", path), "2");
+        CHECK_STR(shell("sqlite3 '%s' 'pragma user_version'", path), "3");
         expect_schema_1(s);
         CHECK_EQ(expire(s, "room", 1000000), STORE_EXISTS);
         store_close(s);
@@ -253,6 +253,93 @@ TEST(sqlite_a_file_of_the_first_version_is_upgraded)
     snprintf(url, sizeof(url), "sqlite:%s", fresh);
     store_close(store_must_open(url, 5000));
     CHECK_STR(shell("sqlite3 '%s' .schema", fresh), schema);
+}
+
+/* What the second version wrote. */
+static const char schema_2[] =
+    "pragma journal_mode = wal;"
+    "CREATE TABLE updates (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL,"
+    " data BLOB NOT NULL);"
+    "CREATE INDEX updates_by_id ON updates (id, seq);"
+    "CREATE TABLE bytecrowds ("
+    " id TEXT PRIMARY KEY NOT NULL, text TEXT, language TEXT, authorized_emails TEXT,"
+    " created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),"
+    " updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')));"
+    "CREATE TABLE snapshots (id TEXT PRIMARY KEY NOT NULL, state BLOB NOT NULL,"
+    " upto INTEGER NOT NULL);"
+    "CREATE TABLE opened (id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;"
+    "PRAGMA user_version = 2;"
+    "insert into bytecrowds (id, text, authorized_emails) values ('old', 'o', null),"
+    " ('locked', 't', '[]');"
+    "insert into updates (id, data) values ('room', 'a'), ('room', 'b'), ('log', 'c');"
+    "insert into snapshots (id, state, upto) values ('room', 'A', 1);"
+    "insert into opened values ('room', 1);"
+    "delete from updates where seq = 1;";
+
+static void expect_schema_2(struct store *s)
+{
+    struct store_op op = {.kind = STORE_ACCESS, .id = "locked"}, *ops = &op;
+    expect_schema_1(s);
+    store_run(s, &ops, 1);
+    CHECK(op.result == STORE_OK && op.has_emails && !op.link_count);
+    CHECK_STR(buf_str(&op.emails), "[]");
+    store_op_release(&op);
+    op = (struct store_op){.kind = STORE_GET, .key = "user:1"};
+    store_run(s, &ops, 1);
+    CHECK(op.result == STORE_OK && !op.found);
+    op = (struct store_op){.kind = STORE_LIST_KEYS};
+    store_run(s, &ops, 1);
+    CHECK(op.result == STORE_OK && !op.name_count);
+    op = (struct store_op){.kind = STORE_LIST};
+    store_run(s, &ops, 1);
+    CHECK_EQ(op.name_count, 4);
+    store_op_release(&op);
+}
+
+TEST(sqlite_a_file_of_the_second_version_is_upgraded)
+{
+    char path[256], url[300], err[256] = "", schema[4096];
+    path_in(path, sizeof(path), "two.sqlite");
+    shell("sqlite3 '%s' \"%s\"", path, schema_2);
+    snprintf(url, sizeof(url), "sqlite:%s", path);
+    struct store_opts reading = {.timeout_ms = 100, .read_only = true};
+    struct store *s = store_open(url, &reading, err, sizeof(err));
+    CHECK_STR(err, "");
+    expect_schema_2(s);
+    store_close(s);
+    CHECK_STR(shell("sqlite3 '%s' 'pragma user_version'", path), "2");
+    for (int i = 0; i < 2; i++) {
+        s = store_must_open(url, 5000);
+        CHECK_STR(shell("sqlite3 '%s' 'pragma user_version'", path), "3");
+        expect_schema_2(s);
+        store_close(s);
+    }
+    s = store_must_open(url, 5000);
+    CHECK_EQ(expire(s, "room", 1000), STORE_OK);
+    store_close(s);
+    snprintf(schema, sizeof(schema), "%s", shell("sqlite3 '%s' .schema | sort", path));
+    path_in(path, sizeof(path), "fresh.sqlite");
+    snprintf(url, sizeof(url), "sqlite:%s", path);
+    store_close(store_must_open(url, 5000));
+    CHECK_STR(shell("sqlite3 '%s' .schema | sort", path), schema);
+}
+
+TEST(sqlite_an_upgrade_of_the_second_version_that_fails_changes_nothing)
+{
+    char path[256], url[300];
+    path_in(path, sizeof(path), "taken.sqlite");
+    shell("sqlite3 '%s' \"%s\"", path, schema_2);
+    shell("sqlite3 '%s' 'create table auth (mine)'", path);
+    refused(path, "auth");
+    CHECK_STR(shell("sqlite3 '%s' \"pragma user_version; select count(*) from sqlite_master"
+                    " where name = 'links'\"",
+                    path),
+              "2\n0");
+    shell("sqlite3 '%s' 'drop table auth'", path);
+    snprintf(url, sizeof(url), "sqlite:%s", path);
+    struct store *s = store_must_open(url, 5000);
+    expect_schema_2(s);
+    store_close(s);
 }
 
 TEST(sqlite_an_upgrade_that_fails_changes_nothing)
@@ -385,9 +472,9 @@ TEST(sqlite_a_reader_writes_nothing)
     make_schema_1(path, sizeof(path), "old.sqlite");
     struct store *s = must_open_reading(path);
     expect_schema_1(s);
-    static const enum store_kind kinds[] = {STORE_APPEND, STORE_SEED,   STORE_SNAPSHOT,
-                                            STORE_FIELDS, STORE_IMPORT, STORE_EXPIRE,
-                                            STORE_TOUCH,  STORE_LOAD};
+    static const enum store_kind kinds[] = {
+        STORE_APPEND, STORE_SEED, STORE_SNAPSHOT, STORE_FIELDS,    STORE_IMPORT, STORE_EXPIRE,
+        STORE_TOUCH,  STORE_LOAD, STORE_SET,      STORE_AUTHORIZE, STORE_DELETE, STORE_LINK_ADD};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
         struct store_op op = {.kind = kinds[i], .id = "room", .touch = true, .has_text = true};
         struct store_op *ops = &op;
