@@ -1,7 +1,7 @@
 #include "redis/node.h"
 
+#include "base/backoff.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "redis/sentinel.h"
 #include "redis/stream.h"
 
@@ -26,10 +26,7 @@ void redis_node_fail(struct redis_node *n, const char *why)
 {
     uint64_t now = stream_clock();
     redis_node_drop(n, why);
-    n->delay_ms = n->delay_ms ? n->delay_ms * 2 : DELAY_MIN_MS;
-    if (n->delay_ms > DELAY_MAX_MS)
-        n->delay_ms = DELAY_MAX_MS;
-    uint64_t wait = n->delay_ms / 2 + random_u64() % (n->delay_ms / 2 + 1);
+    uint32_t wait = backoff_next(&n->delay_ms, DELAY_MIN_MS, DELAY_MAX_MS);
     n->not_before = now + wait;
     if (n->logged && now - n->logged < LOG_EVERY_MS)
         return;

@@ -11,9 +11,9 @@
  * Upstash may answer from a replica. Each answer has a token of how far the database was, which
  * goes with the next request: so a run sees what the runs before it wrote.
  */
+#include "base/backoff.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/random.h"
 #include "redis/link_int.h"
 #include "redis/rest_http.h"
 #include "redis/rest_json.h"
@@ -65,10 +65,7 @@ static void failed(struct rest_link *l, uint32_t retry_after_ms)
 {
     uint64_t now = stream_clock();
     l->up = false;
-    l->delay_ms = l->delay_ms ? l->delay_ms * 2 : DELAY_MIN_MS;
-    if (l->delay_ms > DELAY_MAX_MS)
-        l->delay_ms = DELAY_MAX_MS;
-    uint64_t wait = l->delay_ms / 2 + random_u64() % (l->delay_ms / 2 + 1);
+    uint32_t wait = backoff_next(&l->delay_ms, DELAY_MIN_MS, DELAY_MAX_MS);
     if (wait < retry_after_ms)
         wait = retry_after_ms < RETRY_AFTER_MAX_MS ? retry_after_ms : RETRY_AFTER_MAX_MS;
     l->not_before = now + wait;

@@ -1,5 +1,7 @@
 #include "redis/url.h"
 
+#include "base/percent.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,35 +13,10 @@
 
 /* --- parts ------------------------------------------------------------------------------------ */
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-/* Percent-decodes (s, len) into out; false if malformed or too long. */
+/* False if malformed or too long. */
 static bool decode(const char *s, size_t len, char *out, size_t cap)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        char c = s[i];
-        if (c == '%') {
-            if (len - i < 3 || hex(s[i + 1]) < 0 || hex(s[i + 2]) < 0)
-                return false;
-            c = (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]));
-            i += 2;
-        }
-        if (c == '\0' || n + 1 >= cap)
-            return false;
-        out[n++] = c;
-    }
-    out[n] = '\0';
-    return true;
+    return percent_decode(s, len, out, cap) >= 0;
 }
 
 static bool number(const char *s, size_t len, long max, long *out)

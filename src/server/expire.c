@@ -5,9 +5,9 @@
  * open stays, unless its server cannot reach the store for all of that time; and then that server writes
  * it again when it can (room_feed.c).
  */
+#include "base/backoff.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/random.h"
 #include "server/server_int.h"
 
 #include <stdlib.h>
@@ -74,7 +74,7 @@ static void sweep_later(struct expiry *e)
     if (wait > SWEEP_MAX_MS)
         wait = SWEEP_MAX_MS;
     e->sweeping = false;
-    net_timer_start(e->timer, wait / 2 + random_u64() % (wait / 2 + 1), 0);
+    net_timer_start(e->timer, backoff_jitter(wait), 0);
 }
 
 static void listed(struct store_op *op);

@@ -28,33 +28,3 @@ enum name_verdict name_check(const char *s, size_t len)
             return NAME_RESERVED;
     return NAME_OK;
 }
-
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-int name_decode(const char *s, size_t len, char *out, size_t cap)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        char c = s[i];
-        if (c == '%') {
-            if (len - i < 3 || hex(s[i + 1]) < 0 || hex(s[i + 2]) < 0)
-                return -1;
-            c = (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]));
-            i += 2;
-        }
-        if (n + 1 >= cap || c == '\0')
-            return -1;
-        out[n++] = c;
-    }
-    out[n] = '\0';
-    return (int)n;
-}

@@ -13,8 +13,5 @@
 enum name_verdict { NAME_OK, NAME_BAD, NAME_RESERVED };
 
 enum name_verdict name_check(const char *s, size_t len);
-/* Decodes %XX from a path segment into out; -1 if it is malformed or does not fit. Terminates it.
- */
-int name_decode(const char *s, size_t len, char *out, size_t cap);
 
 #endif

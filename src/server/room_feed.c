@@ -10,6 +10,7 @@
  * The log may have lost what was acknowledged (a failover, a Redis without fsync). Then what it has
  * comes whole, and whatever this document has beyond that is appended again.
  */
+#include "base/backoff.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -140,11 +141,7 @@ static int take_all(struct room *r, const struct store_op *op)
 static void later(struct room *r, const char *error)
 {
     r->resume_due = true;
-    r->resume_backoff_ms = r->resume_backoff_ms ? r->resume_backoff_ms * 2 : BACKOFF_FIRST_MS;
-    if (r->resume_backoff_ms > BACKOFF_MAX_MS)
-        r->resume_backoff_ms = BACKOFF_MAX_MS;
-    uint32_t wait =
-        r->resume_backoff_ms / 2 + (uint32_t)(random_u64() % (r->resume_backoff_ms / 2 + 1));
+    uint32_t wait = backoff_next(&r->resume_backoff_ms, BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
     log_debug("the log was not read, will retry", LOG_STR("name", r->name), LOG_STR("error", error),
               LOG_INT("retry_ms", wait));
     net_timer_start(r->resume_timer, wait, 0);

@@ -11,6 +11,7 @@
  * is waiting behind it, that is dropped for one append of the whole document, so a store that is away
  * for long costs no more memory than the document has.
  */
+#include "base/backoff.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -158,11 +159,7 @@ static void receipts(struct room *r)
 
 static void append_failed(struct room *r, const struct store_op *op)
 {
-    r->backoff_ms = r->backoff_ms ? r->backoff_ms * 2 : BACKOFF_FIRST_MS;
-    if (r->backoff_ms > BACKOFF_MAX_MS)
-        r->backoff_ms = BACKOFF_MAX_MS;
-    /* Half of it at random, so that many rooms do not come back in step. */
-    uint32_t wait = r->backoff_ms / 2 + (uint32_t)(random_u64() % (r->backoff_ms / 2 + 1));
+    uint32_t wait = backoff_next(&r->backoff_ms, BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
     log_warn("not saved, will retry", LOG_STR("name", r->name), LOG_STR("error", op->error),
              LOG_INT("retry_ms", wait), LOG_INT("unsaved_bytes", room_unsaved_bytes(r)));
     net_timer_start(r->retry_timer, r->srv->stop_us ? wait / 4 : wait, 0);

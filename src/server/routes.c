@@ -8,6 +8,7 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/percent.h"
 #include "server/name.h"
 #include "server/server_int.h"
 
@@ -369,7 +370,7 @@ static void named(struct server *s, struct conn *c, const struct http_request *r
     char name[NAME_MAX_LEN + 1];
     bool socket = rest && is(first.p, first.len, "ws");
     struct http_str coded = socket ? *rest : first;
-    int n = name_decode(coded.p, coded.len, name, sizeof(name));
+    int n = percent_decode(coded.p, coded.len, name, sizeof(name));
     enum name_verdict v = n < 0 ? NAME_BAD : name_check(name, (size_t)n);
     if (v != NAME_OK)
         reply_bad_name(s, c, v);

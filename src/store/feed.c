@@ -5,9 +5,9 @@
  */
 #include "store/feed.h"
 
+#include "base/backoff.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/random.h"
 #include "base/table.h"
 #include "store/news.h"
 #include "redis/sub.h"
@@ -211,10 +211,7 @@ static const char *listen_to(struct store_feed *f, struct redis_sub *s)
 
 static void wait_a_while(struct store_feed *f, const char *why)
 {
-    f->backoff_ms = f->backoff_ms ? f->backoff_ms * 2 : BACKOFF_FIRST_MS;
-    if (f->backoff_ms > BACKOFF_MAX_MS)
-        f->backoff_ms = BACKOFF_MAX_MS;
-    uint32_t wait = f->backoff_ms / 2 + (uint32_t)(random_u64() % (f->backoff_ms / 2 + 1));
+    uint32_t wait = backoff_next(&f->backoff_ms, BACKOFF_FIRST_MS, BACKOFF_MAX_MS);
     if (f->backoff_ms == BACKOFF_FIRST_MS || f->backoff_ms == BACKOFF_MAX_MS)
         log_warn("other servers are not heard, will connect again", LOG_STR("error", why),
                  LOG_INT("retry_ms", wait));

@@ -62,9 +62,9 @@ static const char *const texts[SCRIPTS] = {
     "local s = redis.call('HMGET', KEYS[3], 'state', 'state64', 'upto') "
     "return {1, s[1], s[2], s[3], redis.call('XRANGE', KEYS[2], '(' .. upto, '+')}",
 
-    /* ARGV: channel, node, batch, u or b, data, 1 to append only to nothing, a random
-     * number of 32 bits. -> id, or nil. What an
-     * update follows is read from the stream itself, not kept: so nobody's entry goes unseen. */
+    /* ARGV: channel, node, batch, u or b, data, 1 to append only to nothing, a random number of 32
+     * bits. -> id, or nil. What an update follows is read from the stream itself, not kept: so nobody's
+     * entry goes unseen. */
     [SCRIPT_APPEND] =
         "if ARGV[6] == '1' and (redis.call('XLEN', KEYS[2]) > 0 or "
         "redis.call('EXISTS', KEYS[3]) > 0) then return false end "

@@ -34,16 +34,3 @@ TEST(name_routes_are_reserved)
     CHECK_EQ(verdict("WS"), NAME_OK);
     CHECK_EQ(verdict("ws1"), NAME_OK);
 }
-
-TEST(name_decodes_percent)
-{
-    char out[8];
-    CHECK_EQ(name_decode("a%62c", 5, out, sizeof(out)), 3);
-    CHECK_STR(out, "abc");
-    CHECK_EQ(name_decode("%", 1, out, sizeof(out)), -1);
-    CHECK_EQ(name_decode("%4", 2, out, sizeof(out)), -1);
-    CHECK_EQ(name_decode("%zz", 3, out, sizeof(out)), -1);
-    CHECK_EQ(name_decode("%00", 3, out, sizeof(out)), -1);
-    CHECK_EQ(name_decode("1234567", 7, out, sizeof(out)), 7);
-    CHECK_EQ(name_decode("12345678", 8, out, sizeof(out)), -1);
-}
