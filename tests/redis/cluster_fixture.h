@@ -15,6 +15,7 @@ void cluster_start_node(int i, int port, const char *dir);
 void cluster_meet(int i);
 /* Waits until what redis-cli prints for the command has that text. */
 void cluster_until(const struct redis_server *r, const char *command, const char *has);
+void cluster_agreed(void);
 void cluster_flush(void);
 
 #endif

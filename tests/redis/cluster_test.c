@@ -244,8 +244,9 @@ static void *reshard(void *udata)
     char command[400];
     snprintf(command, sizeof(command),
              "redis-cli --cluster reshard 127.0.0.1:%d --cluster-from %s --cluster-to %s "
-             "--cluster-slots %d --cluster-yes >/dev/null 2>&1",
-             cluster_nodes[0].port, cluster_ids[0], cluster_ids[1], *(int *)udata);
+             "--cluster-slots %d --cluster-yes >'%s/reshard' 2>&1",
+             cluster_nodes[0].port, cluster_ids[0], cluster_ids[1], *(int *)udata,
+             cluster_nodes[0].dir);
     return system(command) == 0 ? udata : NULL;
 }
 
@@ -264,6 +265,7 @@ TEST(cluster_commands_while_slots_are_migrated)
     pthread_t thread;
     void *done;
     cluster_flush();
+    cluster_agreed();
     for (int i = 0, n = 0; i < KEYS; n++) {
         snprintf(keys[i], sizeof(keys[0]), "key%d", n);
         if (redis_slot_of(keys[i]) >= SLOTS * (i % 4 ? 1 : 300))
@@ -292,7 +294,9 @@ TEST(cluster_commands_while_slots_are_migrated)
             redis_reply_free(replies[i]);
         }
     }
-    CHECK(done);
+    if (!done)
+        test_fail(__FILE__, __LINE__, "reshard: %s",
+                  shell("tail -n 20 '%s/reshard'", cluster_nodes[0].dir));
     CHECK(runs > 3);
     CHECK(atoi(shell("redis-cli -p %d dbsize", cluster_nodes[1].port)) >= SLOTS);
     cluster_flush();

@@ -135,6 +135,12 @@ export class Redis {
   text (id) { return this.call('HGET', `bytecrowd:${id}`, 'text') }
   logLength (id) { return this.call('XLEN', `{bytecrowd:${id}}:updates`) }
 
+  /** How many entries it ever had. */
+  async logAdded (id) {
+    const info = await this.call('XINFO', 'STREAM', `{bytecrowd:${id}}:updates`)
+    return info[info.indexOf('entries-added') + 1]
+  }
+
   /** The real redis-cli. */
   cli (...args) { return redisCli(this.unix ? ['-s', this.socket] : ['-p', this.port], this.password, this.tls && ['--tls', '--cacert', this.tls.ca, '--cert', this.tls.cert, '--key', this.tls.key], args) }
 
