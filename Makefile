@@ -11,7 +11,7 @@ MODE ?= release
 B := build/$(MODE)
 
 VERSION := $(shell cat VERSION)
-FOLDERS := base y proto net redis store server
+FOLDERS := base y proto net redis store auth server
 PKGS := libuv sqlite3 hiredis openssl jansson
 
 CC_release := gcc
@@ -45,7 +45,7 @@ LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 LDFLAGS_lib := -Wl,-z,relro,-z,now,-z,defs -Wl,--as-needed -Wl,--gc-sections
 
-# libcurl is opened when it is needed (src/redis/curl.h).
+# libcurl is opened when it is needed (src/base/curl.h).
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) libcurl 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl
 
@@ -76,7 +76,8 @@ LIBS_proto := $(B)/libproto.a $(LIBS_y) $(LIBS_base)
 LIBS_net := $(B)/libnet.a $(LIBS_base)
 LIBS_redis := $(B)/libredis.a $(LIBS_base)
 LIBS_store := $(B)/libstore.a $(LIBS_redis)
-LIBS_server := $(B)/libserver.a $(B)/libproto.a $(B)/liby.a $(B)/libnet.a $(LIBS_store)
+LIBS_auth := $(B)/libauth.a $(B)/libnet.a $(LIBS_store)
+LIBS_server := $(B)/libserver.a $(B)/libproto.a $(B)/liby.a $(LIBS_auth)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

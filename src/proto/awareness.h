@@ -39,12 +39,20 @@ enum awareness_error {
     AWARENESS_LIMIT = -2,
 };
 
+/* Who is known to be at a connection. Their own states get `user.name`, `user.email` and `user.verified: true`, whatever
+ * they sent; those of everybody else have `user.email` and `user.verified` taken out. So `verified` in a state is the
+ * server's word, to stock clients too. */
+struct awareness_identity {
+    const char *name, *email; /* UTF-8; borrowed */
+};
+
 /* A connection, to this module: what it announced, so that it goes when the connection goes. All
  * zero to begin with. The first client that an owner announces, alone in its payload, is itself: a
  * stock client begins so. That one stays its own even when somebody else's echo of it came first.
  * A remote owner is nobody itself: who moves from one server to another goes with the news. */
 struct awareness_owner {
     bool remote;   /* another server: it speaks for many, and passes on only what was checked */
+    const struct awareness_identity *identity; /* NULL: nobody is known to be there. Not for remote ones */
     uint64_t self; /* client id + 1; 0: unknown */
     uint32_t count;
     uint64_t spent, spent_ms; /* bytes of news, less what time has forgiven until then */

@@ -17,7 +17,7 @@
 #define REDIS_REST_HTTP_H
 
 #include "base/buf.h"
-#include "redis/curl.h"
+#include "base/curl.h"
 #include "redis/link.h"
 
 /* What a load of many big bytecrowds may come to. */

@@ -96,6 +96,8 @@ enum store_kind {
     STORE_LINK_ADD,
     /* id, data (the hash, or "*": all of them). STORE_OK also if there was none. Others are told if there was one. */
     STORE_LINK_REMOVE,
+    /* data (a hash) -> found, data (the id that it belongs to). Whoever has a link does not know the name. */
+    STORE_LINK_FIND,
 
     /* key -> found, data, expires_ms. What has expired is not found. */
     STORE_GET,
@@ -140,6 +142,7 @@ struct store_op {
                              of the log, or of the snapshot if the log is empty) */
     struct store_pos acked; /* RESUME: the last that an append of ours returned */
     struct store_pos base;  /* out: LOAD, RESUME whole: the snapshot's */
+    uint64_t changes; /* PING: another number than before if another process wrote (SQLite); else 0 */
     uint64_t batch; /* APPEND: grows with each new one of this room; 0: may be appended twice */
     uint32_t interval_ms, wait_ms; /* FIELDS */
     uint64_t hash;                 /* FIELDS: of what is written, for other servers (FEED_FIELDS) */
@@ -178,6 +181,7 @@ struct store;
 struct store_opts {
     uint32_t timeout_ms; /* connecting and each answer; default 5 000 */
     bool read_only;      /* SQLite: beside a server that has the file open */
+    bool beside; /* SQLite: to write AUTHORIZE and links beside a server that has the file open */
     const char
         *tls_ca; /* rediss:, https: PEM file with the certificates to trust; NULL: the system's */
     const char *tls_cert; /* client certificate and key, PEM; NULL: none */

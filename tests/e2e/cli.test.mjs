@@ -95,7 +95,7 @@ test('without libcurl only the REST interface cannot be used', async () => {
   const { status, stdout, stderr } = runOnce(['--listen', '127.0.0.1:0', '--store', 'https://redis.example'], { env })
   assert.equal(status, 1)
   assert.equal(stdout, '')
-  assert.match(stderr, /^bytecrowds: --store: the REST interface needs libcurl: .*libcurl\.so\.4[^\n]*\n$/)
+  assert.match(stderr, /^bytecrowds: --store: libcurl is needed: .*libcurl\.so\.4[^\n]*\n$/)
   const server = await startServer({ env })
   assert.ok(!/libcurl|libldap|libgssapi/.test(readFileSync(`/proc/${server.child.pid}/maps`, 'utf8')))
   await server.stop()

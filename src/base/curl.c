@@ -1,4 +1,4 @@
-#include "redis/curl.h"
+#include "base/curl.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@ static void open_library(void)
 {
     void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
-        snprintf(wrong, sizeof(wrong), "the REST interface needs libcurl: %s", dlerror());
+        snprintf(wrong, sizeof(wrong), "libcurl is needed: %s", dlerror());
         return;
     }
 /* ISO C has no way from void * to a function, POSIX has. */

@@ -1,9 +1,9 @@
 /*
- * libcurl, opened when a REST store is used and not before. With what it brings along it is some
+ * libcurl, opened when it is used (a REST store, sign-in) and not before. With what it brings along it is some
  * thirty libraries; linked, they made every start twice as long, on SQLite too.
  */
-#ifndef REDIS_CURL_H
-#define REDIS_CURL_H
+#ifndef BASE_CURL_H
+#define BASE_CURL_H
 
 #include <curl/curl.h>
 #include <stddef.h>
