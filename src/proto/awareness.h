@@ -51,8 +51,9 @@ struct awareness_identity {
  * stock client begins so. That one stays its own even when somebody else's echo of it came first.
  * A remote owner is nobody itself: who moves from one server to another goes with the news. */
 struct awareness_owner {
-    bool remote;   /* another server: it speaks for many, and passes on only what was checked */
-    const struct awareness_identity *identity; /* NULL: nobody is known to be there. Not for remote ones */
+    bool remote; /* another server: it speaks for many, and passes on only what was checked */
+    const struct awareness_identity
+        *identity; /* NULL: nobody is known to be there. Not for remote ones */
     uint64_t self; /* client id + 1; 0: unknown */
     uint32_t count;
     uint64_t spent, spent_ms; /* bytes of news, less what time has forgiven until then */

@@ -142,7 +142,8 @@ struct store_op {
                              of the log, or of the snapshot if the log is empty) */
     struct store_pos acked; /* RESUME: the last that an append of ours returned */
     struct store_pos base;  /* out: LOAD, RESUME whole: the snapshot's */
-    uint64_t changes; /* PING: another number than before if another process wrote (SQLite); else 0 */
+    uint64_t
+        changes;    /* PING: another number than before if another process wrote (SQLite); else 0 */
     uint64_t batch; /* APPEND: grows with each new one of this room; 0: may be appended twice */
     uint32_t interval_ms, wait_ms; /* FIELDS */
     uint64_t hash;                 /* FIELDS: of what is written, for other servers (FEED_FIELDS) */
