@@ -18,10 +18,7 @@
 #define KEY_LANGUAGE "language"
 #define DEFAULT_LANGUAGE "javascript"
 
-/* Of every answer. */
-#define COMMON_HEADERS                                                                             \
-    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"                          \
-    "Cross-Origin-Opener-Policy: same-origin\r\n"
+#define COMMON_HEADERS HTTP_COMMON_HEADERS
 
 struct server {
     struct server_opts opts;
