@@ -34,9 +34,7 @@ static bool starts(const char *s, const char *with)
 /* scheme://host or scheme://host:port: what it would be in an Origin header. */
 static bool is_origin(const char *url)
 {
-    const char *host = starts(url, "https://")  ? url + 8
-                       : starts(url, "http://") ? url + 7
-                                                : "";
+    const char *host = starts(url, "https://") ? url + 8 : starts(url, "http://") ? url + 7 : "";
     return *host && strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-._:[]") == strlen(host);
 }
 
@@ -92,6 +90,11 @@ static void make_secret(struct auth *a)
     size_t n = a->opts.provider_count;
     if (a->opts.secret && *a->opts.secret) {
         buf_puts(&a->secret, a->opts.secret);
+        return;
+    }
+    if (!n) {
+        auth_random(&a->secret,
+                    32); /* of nobody's: nothing may be known, and nothing needs it twice */
         return;
     }
     for (size_t i = 0; i < n; i++)

@@ -18,11 +18,10 @@
 
 static struct net_call *ask(struct auth *a, const char *method, const char *url,
                             const char *const *extra, const struct buf *form,
-                            void (*done)(const struct net_answer *answer, void *udata),
-                            void *udata)
+                            void (*done)(const struct net_answer *answer, void *udata), void *udata)
 {
-    const char *headers[5] = {"Accept: application/json", "User-Agent: bytecrowds"};
-    size_t n = 2;
+    const char *headers[4] = {"Accept: application/json"};
+    size_t n = 1;
     if (form)
         headers[n++] = "Content-Type: application/x-www-form-urlencoded";
     if (extra)

@@ -30,8 +30,8 @@ void exchange_free(struct auth_exchange *x)
     auth_query_cancel(x->query);
     if (x->call)
         net_fetch_cancel(x->call);
-    struct buf *all[] = {&x->origin, &x->headers, &x->callback,  &x->key,   &x->why,
-                         &x->state,  &x->verifier, &x->nonce,    &x->code,  &x->iss,
+    struct buf *all[] = {&x->origin, &x->headers,  &x->callback, &x->key,      &x->why,
+                         &x->state,  &x->verifier, &x->nonce,    &x->code,     &x->iss,
                          &x->mark,   &x->token,    &x->former,   &x->old_email};
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         buf_release(all[i]);
@@ -208,8 +208,7 @@ static void csrf_hash(const struct auth *a, char out[AUTH_HASH_HEX], const char 
 }
 
 /* The token of the cookie "token|hash", if the hash is ours. Auth.js writes the bar as %7C. */
-static bool csrf_token(const struct auth *a, const struct http_request *req,
-                       char out[CSRF_LEN + 1])
+static bool csrf_token(const struct auth *a, const struct http_request *req, char out[CSRF_LEN + 1])
 {
     struct http_str cookie = cookie_get(req, auth_cookie_name(a, COOKIE_CSRF));
     char hash[AUTH_HASH_HEX];
@@ -379,7 +378,8 @@ static void post_sign_out(struct auth_exchange *x, const struct http_request *re
         return;
     take_callback(x, req);
     buf_append(&x->token, token.p, token.len);
-    bool all = form_get(&everywhere, req, "everywhere") && strcmp(buf_str(&everywhere), "true") == 0;
+    bool all =
+        form_get(&everywhere, req, "everywhere") && strcmp(buf_str(&everywhere), "true") == 0;
     buf_release(&everywhere);
     session_sign_out(x, all);
 }
@@ -459,8 +459,9 @@ static unsigned methods(const struct address *at)
     static const struct {
         const char *what;
         unsigned alone, below;
-    } known[] = {{"providers", GET, 0}, {"session", GET, 0},    {"csrf", GET, 0}, {"error", GET, 0},
-                 {"signout", POST, 0},  {"signin", GET, GET | POST}, {"callback", 0, GET}};
+    } known[] = {{"providers", GET, 0}, {"session", GET, 0},  {"csrf", GET, 0},
+                 {"error", GET, 0},     {"signout", POST, 0}, {"signin", GET, GET | POST},
+                 {"callback", 0, GET}};
     for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
         if (http_str_is(at->what, known[i].what))
             return at->below ? known[i].below : known[i].alone;
@@ -469,8 +470,8 @@ static unsigned methods(const struct address *at)
 
 static void begin(struct auth_exchange *x, const struct http_request *req)
 {
-    static const char *const allow[] = {[GET] = "GET, HEAD", [POST] = "POST",
-                                        [GET | POST] = "GET, HEAD, POST"};
+    static const char *const allow[] = {
+        [GET] = "GET, HEAD", [POST] = "POST", [GET | POST] = "GET, HEAD, POST"};
     struct address at;
     unsigned may = read_address(&at, req->path) ? methods(&at) : 0, method = 0;
     if (http_str_is(req->method, "POST"))
@@ -488,8 +489,8 @@ static void begin(struct auth_exchange *x, const struct http_request *req)
                    "(--public-url), unless it is reached as localhost.\n");
     } else {
         struct buf json = {0};
-        x->json = method == POST && form_get(&json, req, "json") &&
-                  strcmp(buf_str(&json), "true") == 0;
+        x->json =
+            method == POST && form_get(&json, req, "json") && strcmp(buf_str(&json), "true") == 0;
         buf_release(&json);
         dispatch(x, req, &at, (enum method)method);
     }

@@ -172,10 +172,9 @@ auth_whois(struct auth *a, const struct http_request *req,
     return q;
 }
 
-struct auth_query *auth_recheck(struct auth *a, struct auth_person *p,
-                                void (*known)(enum auth_known result, struct auth_person *p,
-                                              void *udata),
-                                void *udata)
+struct auth_query *
+auth_recheck(struct auth *a, struct auth_person *p,
+             void (*known)(enum auth_known result, struct auth_person *p, void *udata), void *udata)
 {
     const struct person *whole = container_of(p, struct person, shown);
     struct auth_query *q = session_find(a, whole->token.data, whole->token.len, tell, udata);
@@ -367,8 +366,8 @@ static struct auth_op *mark(struct auth_exchange *x, const char *of, uint64_t si
     struct buf value = {0};
     buf_printf(&value, "%llu", (unsigned long long)signed_out_ms);
     user_signed_out_key(&x->key, of);
-    struct auth_op *o = op_set(x->a, &x->key, &value, auth_now_ms() + SIGNED_OUT_MS, false, then,
-                               then ? x : NULL);
+    struct auth_op *o =
+        op_set(x->a, &x->key, &value, auth_now_ms() + SIGNED_OUT_MS, false, then, then ? x : NULL);
     buf_release(&value);
     return o;
 }

@@ -57,7 +57,7 @@ static void start(struct auth_exchange *x, bool ok)
     auth_sha256_base64url(&challenge, x->verifier.data, x->verifier.len);
     put_redirect_uri(x, &redirect);
     put_state_cookie(x);
-    const char *scope = p->scope                  ? p->scope
+    const char *scope = p->scope                 ? p->scope
                         : p->kind == AUTH_GITHUB ? "read:user user:email"
                                                  : "openid email profile";
     oauth_authorization_url(&url, &x->provider->endpoints, p->client_id, buf_str(&redirect), scope,
@@ -300,8 +300,8 @@ static bool read_state(struct auth_exchange *x, const struct http_request *req)
     struct http_str cookie = cookie_get(req, auth_cookie_name(x->a, COOKIE_STATE));
     struct buf opened = {0}, provider = {0};
     json_t *all = NULL;
-    if (cookie.p &&
-        auth_unseal(&opened, x->a->state_key, cookie.p, cookie.len, auth_now_ms()) && opened.len)
+    if (cookie.p && auth_unseal(&opened, x->a->state_key, cookie.p, cookie.len, auth_now_ms()) &&
+        opened.len)
         all = json_loadb((const char *)opened.data, opened.len, 0, NULL);
     bool ok = all && take(all, "provider", &provider) && take(all, "state", &x->state) &&
               take(all, "verifier", &x->verifier) && take(all, "nonce", &x->nonce) &&
