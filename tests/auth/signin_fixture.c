@@ -189,7 +189,8 @@ static bool may_redeem(const struct http_request *req, const char *client)
     struct http_str basic = http_header(req, "authorization");
     return ok && field_is(req, "grant_type", "authorization_code") &&
            field_is(req, "code", "the code") && field_is(req, "redirect_uri", fake.redirect) &&
-           (basic.p || (field_is(req, "client_id", client) && field_is(req, "client_secret", secret)));
+           (basic.p ||
+            (field_is(req, "client_id", client) && field_is(req, "client_secret", secret)));
 }
 
 static void send_tokens(struct conn *c, const struct http_request *req, bool oidc)
@@ -233,7 +234,7 @@ static bool is_bearer(const struct http_request *req)
     return http_str_is(http_header(req, "authorization"), "Bearer the-access-token");
 }
 
-static void provider_request(struct conn *c, const struct http_request *req, void *udata)
+static void provider_request(struct conn *c, const struct http_request *req)
 {
     struct http_str path = req->path;
     event();
@@ -264,10 +265,6 @@ static void provider_request(struct conn *c, const struct http_request *req, voi
     }
 }
 
-static void provider_closed(struct conn *c, void *udata)
-{
-}
-
 /* --- the site --------------------------------------------------------------------------------- */
 
 static void exchange_done(void *udata)
@@ -279,8 +276,9 @@ static void exchange_done(void *udata)
 
 static void site_request(struct conn *c, const struct http_request *req, void *udata)
 {
-    if (http_str_is(req->path, "/whois")) {
-        http_reply(c, 204, NULL, NULL, 0, true);
+    static const char ours[] = "/api/auth/";
+    if (req->path.len < strlen(ours) || memcmp(req->path.p, ours, strlen(ours)) != 0) {
+        provider_request(c, req);
         return;
     }
     struct auth_exchange *x = auth_request(w.auth, c, req, exchange_done, c);
@@ -327,24 +325,25 @@ static bool allowed(void *udata, struct conn *c, const struct http_request *req)
 
 /* --- beginning and end ------------------------------------------------------------------------ */
 
-static struct net_server *listen_on(void (*request)(struct conn *, const struct http_request *, void *),
-                                    void (*closed)(struct conn *, void *), char *url, size_t len)
+/* A loop has one server: the provider is the same by another name. */
+static void listen_for_all(void)
 {
     char err[200];
-    struct net_handler h = {request, NULL, closed, NULL};
+    struct net_handler h = {site_request, NULL, site_closed, NULL};
     struct net_limits limits = {0};
-    struct net_server *s = net_server_new(w.loop, "127.0.0.1", 0, &limits, &h, err, sizeof(err));
-    if (!s)
+    w.site = net_server_new(w.loop, "127.0.0.1", 0, &limits, &h, err, sizeof(err));
+    if (!w.site)
         test_fail(__FILE__, __LINE__, "%s", err);
-    snprintf(url, len, "http://127.0.0.1:%d", net_server_port(s));
-    return s;
+    snprintf(w.origin, sizeof(w.origin), "http://127.0.0.1:%d", net_server_port(w.site));
+    snprintf(w.issuer, sizeof(w.issuer), "http://localhost:%d", net_server_port(w.site));
 }
 
 static void open_store(const char *url)
 {
     char file[300], err[200];
     snprintf(file, sizeof(file), "sqlite:%s/auth.sqlite", temp_dir());
-    w.store = store_open(url ? url : file, &(struct store_opts){.timeout_ms = 300}, err, sizeof(err));
+    w.store =
+        store_open(url ? url : file, &(struct store_opts){.timeout_ms = 300}, err, sizeof(err));
     if (!w.store)
         test_fail(__FILE__, __LINE__, "%s", err);
     w.wake = net_wake_new(w.loop, drain, NULL);
@@ -382,8 +381,11 @@ void world_start(const struct world_opts *opts)
     static const struct world_opts none;
     log_setup(LOG_OFF, false);
     w = (struct world){0};
-    fake = (struct fake){.sub = "583231", .name = "Ada", .email = "ada@example.org",
-                         .picture = "https://pictures.example/ada", .verified = 1};
+    fake = (struct fake){.sub = "583231",
+                         .name = "Ada",
+                         .email = "ada@example.org",
+                         .picture = "https://pictures.example/ada",
+                         .verified = 1};
     forget_cookies();
     send_host = send_origin = NULL;
     for (size_t i = 0; i < 3; i++)
@@ -391,8 +393,7 @@ void world_start(const struct world_opts *opts)
             keys[i] = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     w.loop = net_loop_new();
     w.timer = net_timer_new(w.loop, tick, NULL);
-    w.site = listen_on(site_request, site_closed, w.origin, sizeof(w.origin));
-    w.provider = listen_on(provider_request, provider_closed, w.issuer, sizeof(w.issuer));
+    listen_for_all();
     open_store(opts ? opts->store : NULL);
     open_auth(opts ? opts : &none);
 }
@@ -401,7 +402,6 @@ void world_stop(void)
 {
     auth_person_unref(w.person);
     net_server_free(w.site);
-    net_server_free(w.provider);
     if (w.stop_at % 2) { /* either order is right */
         auth_free(w.auth);
         store_queue_free(w.queue);
@@ -594,8 +594,9 @@ const char *go_to_provider(const char *provider, const char *callback_url)
     param(to, "code_challenge", fake.challenge, sizeof(fake.challenge));
     param(to, "redirect_uri", fake.redirect, sizeof(fake.redirect));
     param(to, "scope", fake.scope, sizeof(fake.scope));
-    int n = snprintf(back, sizeof(back), "/api/auth/callback/%s?state=%s&%s=%s", provider,
-                     fake.state, fake.error ? "error" : "code", fake.error ? fake.error : "the+code");
+    int n =
+        snprintf(back, sizeof(back), "/api/auth/callback/%s?state=%s&%s=%s", provider, fake.state,
+                 fake.error ? "error" : "code", fake.error ? fake.error : "the+code");
     if (fake.issuer)
         snprintf(back + n, sizeof(back) - (size_t)n, "&iss=%s", fake.issuer);
     return back;
@@ -645,10 +646,9 @@ enum auth_known whois(void)
 {
     char line[5000];
     struct http_request req;
-    int n = snprintf(line, sizeof(line),
-                     "GET / HTTP/1.1\r\nHost: localhost\r\nCookie: %s=%s\r\n\r\n",
-                     auth_cookie_name(w.auth, COOKIE_SESSION),
-                     cookie(auth_cookie_name(w.auth, COOKIE_SESSION)));
+    int n = snprintf(
+        line, sizeof(line), "GET / HTTP/1.1\r\nHost: localhost\r\nCookie: %s=%s\r\n\r\n",
+        auth_cookie_name(w.auth, COOKIE_SESSION), cookie(auth_cookie_name(w.auth, COOKIE_SESSION)));
     struct http_limits limits = {16384, 4096, 65536};
     CHECK_EQ(http_parse(line, (size_t)n, &limits, &req), n);
     asked_before = w.asked;

@@ -29,7 +29,7 @@ struct world {
     struct store_queue *queue;
     struct net_wake *wake;
     struct auth *auth;
-    struct net_server *site, *provider;
+    struct net_server *site;
     char origin[64], issuer[64];
 
     struct auth_exchange *exchange; /* under way */
@@ -59,9 +59,9 @@ struct fake {
     const char *sub, *name, *email, *picture;
     int verified; /* 1: yes, 0: no, -1: it does not say */
     bool email_by_userinfo;
-    const char *hang; /* a path that is never answered */
-    const char *fail; /* a path that is answered with 503 */
-    const char *forbid; /* ... 403 */
+    const char *hang;             /* a path that is never answered */
+    const char *fail;             /* a path that is answered with 503 */
+    const char *forbid;           /* ... 403 */
     const char *nonce, *audience; /* other than they should be */
     const char *error;            /* in place of a code */
     const char *issuer;           /* what it says as `iss` */
@@ -69,7 +69,8 @@ struct fake {
     int kid; /* the key in use */
     int discoveries, jwks, tokens, users;
 
-    char state[100], got_nonce[100], challenge[100], former_challenge[100], scope[100], redirect[200];
+    char state[100], got_nonce[100], challenge[100], former_challenge[100], scope[100],
+        redirect[200];
 };
 extern struct fake fake;
 

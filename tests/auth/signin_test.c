@@ -219,7 +219,8 @@ TEST(sign_in_with_a_state_that_is_over_is_refused)
     struct buf opened = {0}, sealed = {0};
     const char *now = cookie("next-auth.state");
     CHECK(auth_unseal(&opened, w.auth->state_key, now, strlen(now), auth_now_ms()));
-    CHECK(auth_unseal(&sealed, w.auth->state_key, now, strlen(now), auth_now_ms() + STATE_MS - 5000));
+    CHECK(
+        auth_unseal(&sealed, w.auth->state_key, now, strlen(now), auth_now_ms() + STATE_MS - 5000));
     CHECK(!auth_unseal(&sealed, w.auth->state_key, now, strlen(now), auth_now_ms() + STATE_MS));
     auth_seal(&sealed, w.auth->state_key, opened.data, opened.len, auth_now_ms() - 1);
     set_cookie("next-auth.state", buf_str(&sealed));
@@ -485,7 +486,10 @@ TEST(sign_in_after_the_email_changed_at_the_provider)
     CHECK(sign_in("github", "/"));
     has_email("ada@new.example");
     /* Another's address. */
-    fake = (struct fake){.sub = "2", .name = "Bob", .email = "bob@example.org", .verified = 1,
+    fake = (struct fake){.sub = "2",
+                         .name = "Bob",
+                         .email = "bob@example.org",
+                         .verified = 1,
                          .picture = "https://b"};
     forget_cookies();
     CHECK(sign_in("github", "/"));
