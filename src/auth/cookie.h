@@ -18,12 +18,13 @@ struct cookie {
     bool remove;        /* Max-Age=0 */
     bool secure;
 };
-/* Appends a header line: Path=/; HttpOnly; SameSite=Lax; Secure if asked for. */
+/* Appends a header line: Path=/; HttpOnly; SameSite=Lax; Secure if asked for. Bytes that no cookie's value may have are
+ * percent-encoded. */
 void cookie_put(struct buf *headers, const struct cookie *c);
 
 /* The decoded value of a field of an application/x-www-form-urlencoded body, or of a string member of a JSON body by
- * the request's Content-Type: replaces `out`. False if it is not there, or is no UTF-8 or has a NUL. Fields of JSON
- * that are true are "true". */
+ * the request's Content-Type: replaces `out`. False, and `out` is empty, if it is not there or there twice,
+ * or is no UTF-8 or has a NUL. Fields of JSON that are true are "true". */
 bool form_get(struct buf *out, const struct http_request *req, const char *name);
 /* The same of the query. */
 bool query_get(struct buf *out, const struct http_request *req, const char *name);

@@ -15,13 +15,14 @@
 #define AUTH_KEY_SIZE 32
 #define AUTH_HASH_HEX 65 /* SHA-256 in lower case hexadecimal, and a NUL */
 
-/* HKDF-SHA-256 of `secret` for one purpose. */
+/* HKDF-SHA-256 (RFC 5869, no salt) of `secret`, which is not empty, for one purpose. */
 void auth_key_of(uint8_t out[AUTH_KEY_SIZE], const void *secret, size_t len, const char *purpose);
 
-/* Replaces `out` with base64url: of a random nonce, the sealed bytes and the tag. Until `expires_ms` (since the epoch). */
+/* Replaces `out` with base64url: of a random nonce, the sealed bytes and the tag. Until `expires_ms` (since the epoch).
+ * Less than 64 KiB. */
 void auth_seal(struct buf *out, const uint8_t key[AUTH_KEY_SIZE], const void *data, size_t len,
                uint64_t expires_ms);
-/* Replaces `out`. False if it was not sealed with this key, was changed, or is over. */
+/* Replaces `out`. False, and `out` is empty, if it was not sealed with this key, was changed, or is over. */
 bool auth_unseal(struct buf *out, const uint8_t key[AUTH_KEY_SIZE], const void *text, size_t len,
                  uint64_t now_ms);
 

@@ -1,8 +1,8 @@
 #include "base/base64.h"
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+#define COMMON "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-void base64_encode(struct buf *out, const void *data, size_t n)
+static void encode(struct buf *out, const void *data, size_t n, const char digits[64])
 {
     const uint8_t *p = data;
     uint8_t *to = buf_reserve(out, n / 3 * 4 + 4);
@@ -21,6 +21,18 @@ void base64_encode(struct buf *out, const void *data, size_t n)
         *to++ = '=';
     }
     out->len = (size_t)(to - out->data);
+}
+
+void base64_encode(struct buf *out, const void *data, size_t n)
+{
+    encode(out, data, n, COMMON "+/");
+}
+
+void base64url_encode(struct buf *out, const void *data, size_t n)
+{
+    encode(out, data, n, COMMON "-_");
+    if (n % 3)
+        out->len -= 3 - n % 3;
 }
 
 /* 64: not a digit. */
@@ -73,4 +85,23 @@ bool base64_decode(struct buf *out, const char *text, size_t n)
     if (last)
         out->len = (size_t)(to - out->data) + last;
     return last != 0;
+}
+
+/* Base64 of the same, so that one decoder decides what is taken. */
+bool base64url_decode(struct buf *out, const char *text, size_t n)
+{
+    struct buf b = {0};
+    uint8_t *to = buf_reserve(&b, n + 3);
+    if (n % 4 == 1)
+        return buf_release(&b), false;
+    for (size_t i = 0; i < n; i++) {
+        char c = text[i];
+        /* What this alphabet does not have is left to be refused. */
+        to[i] = (uint8_t)(c == '-' ? '+' : c == '_' ? '/' : value(c) < 62 ? c : '.');
+    }
+    for (; n % 4; n++)
+        to[n] = '=';
+    bool ok = base64_decode(out, (const char *)to, n);
+    buf_release(&b);
+    return ok;
 }

@@ -10,6 +10,7 @@
 
 #define CURL_FUNCTIONS(F)                                                                          \
     F(global_init)                                                                                 \
+    F(free)                                                                                        \
     F(easy_init)                                                                                   \
     F(easy_setopt)                                                                                 \
     F(easy_getinfo)                                                                                \
@@ -20,10 +21,15 @@
     F(multi_remove_handle)                                                                         \
     F(multi_perform)                                                                               \
     F(multi_poll)                                                                                  \
+    F(multi_wakeup)                                                                                \
     F(multi_info_read)                                                                             \
     F(multi_cleanup)                                                                               \
     F(slist_append)                                                                                \
-    F(slist_free_all)
+    F(slist_free_all)                                                                              \
+    F(url)                                                                                         \
+    F(url_set)                                                                                     \
+    F(url_get)                                                                                     \
+    F(url_cleanup)
 
 /* curl.easy_init is curl_easy_init, and so on. */
 #define CURL_MEMBER(name) __typeof__(curl_##name) *name;

@@ -1,5 +1,8 @@
 #include "base/percent.h"
 
+#include <stdbool.h>
+#include <string.h>
+
 static int hex(char c)
 {
     if (c >= '0' && c <= '9')
@@ -28,4 +31,19 @@ int percent_decode(const char *s, size_t len, char *out, size_t cap)
     }
     out[n] = '\0';
     return (int)n;
+}
+
+static bool unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("-._~", c));
+}
+
+void percent_encode(struct buf *out, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (unreserved(s[i]))
+            buf_putc(out, (uint8_t)s[i]);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)s[i]);
 }

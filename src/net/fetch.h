@@ -19,7 +19,7 @@ struct net_call;
 
 struct net_fetcher_opts {
     const char *ca;      /* PEM file, besides which nothing is trusted; NULL: the system's */
-    uint32_t timeout_ms; /* of a whole request; default 10 000 */
+    uint32_t timeout_ms; /* of a whole request, waiting included; default 10 000 */
     size_t max_body;     /* of an answer; default 1 MiB; more is an error */
     size_t max_calls;    /* under way at a time, others wait; default 32 */
     bool plain;          /* http: is allowed too, to any host; else to loopback only */
@@ -27,19 +27,19 @@ struct net_fetcher_opts {
 
 /* All strings are copied by net_fetch(). */
 struct net_request {
-    const char *method; /* "GET", "POST" */
+    const char *method; /* "GET", "POST"; nothing else is sent */
     const char *url;
-    const char *const *headers; /* "Name: value", NULL behind the last; NULL: none */
+    const char *const *
+        headers; /* "Name: value", NULL behind the last; NULL: none; with a line break in one: fails */
     const void *body;
     size_t body_len;
 };
 
 struct net_answer {
-    int status;      /* 0: there was none, `error` says why */
+    int status;      /* 0: there was none that is whole, `error` says why */
     struct buf body; /* the callback's until it returns */
     char content_type[128];
-    const char *
-        error; /* for people and the log; never has a secret of the request in it: host and reason */
+    const char *error; /* for people and the log: host and reason, never a secret of the request */
 };
 
 struct net_fetcher *net_fetcher_new(struct net_loop *loop, const struct net_fetcher_opts *opts);
@@ -48,7 +48,7 @@ struct net_call *net_fetch(struct net_fetcher *f, const struct net_request *requ
                            void (*done)(const struct net_answer *answer, void *udata), void *udata);
 /* `done` will not run. Only before it has. */
 void net_fetch_cancel(struct net_call *call);
-/* Cancels what is left and waits for the thread, which ends at once. NULL is fine. */
+/* Cancels what is left and waits for the thread, which ends at once. Not inside `done`. NULL is fine. */
 void net_fetcher_free(struct net_fetcher *f);
 
 #endif

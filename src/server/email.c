@@ -87,12 +87,31 @@ static void append(struct emails *e, const void *s, size_t len)
     buf_str(b);
 }
 
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
+static bool same(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    while (len && lower(*a) == lower(*b))
+        a++, b++, len--;
+    return !len;
+}
+
 bool emails_has(const struct emails *e, const void *s, size_t len)
 {
     for (size_t i = 0; i < e->count; i++)
-        if (len && e->all[i].len == len && memcmp(e->all[i].data, s, len) == 0)
+        if (len && e->all[i].len == len && same(e->all[i].data, s, len))
             return true;
     return false;
+}
+
+void emails_copy(struct emails *out, const struct emails *e)
+{
+    emails_release(out);
+    for (size_t i = 0; i < e->count; i++)
+        append(out, (const char *)e->all[i].data, e->all[i].len);
 }
 
 enum emails_verdict emails_add(struct emails *e, const char *s, size_t len)

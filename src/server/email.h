@@ -7,8 +7,9 @@
  *     if (op->has_emails) { emails_read(&e, op->emails.data, op->emails.len); ... emails_has(&e, who, len) ... }
  *     emails_release(&e);
  *
- * Addresses are compared byte for byte, as the original and Auth.js do. What cannot be read admits nobody: where
- * something is set, a bytecrowd is never open to all, whatever it is.
+ * Addresses are the same if they differ only in the case of ASCII letters: nobody has two mailboxes that do, and many write
+ * theirs now so, now so. (The original compared bytes.) What cannot be read admits nobody: where something is set, a
+ * bytecrowd is never open to all, whatever it is.
  */
 #ifndef SERVER_EMAIL_H
 #define SERVER_EMAIL_H
@@ -45,6 +46,7 @@ bool emails_write(struct buf *json, const struct emails *e);
 /* Replaces *e by what a store has, also where that has more, or other addresses, than could be set; what is not a
  * string in it is passed over. False, and *e is empty, if it is no array: nobody may enter. */
 bool emails_read(struct emails *e, const void *json, size_t len);
+void emails_copy(struct emails *out, const struct emails *e); /* replaces *out */
 void emails_release(struct emails *e);
 
 #endif
