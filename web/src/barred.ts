@@ -33,8 +33,7 @@ export async function showBarred(address: Address, status: Status, sharing: Shar
     button("barred-keep", status.loaded, download);
     button("barred-retry", !address.watching || address.token !== "", () => location.reload());
     byId("barred-title").focus();
-    document.getElementById("access")?.remove();
-    byId("access-row").hidden = true;
+    for (const id of ["access", "access-row", "restricted"]) document.getElementById(id)?.remove();
     if (address.watching) return;
     // The session may have ended since the page was opened.
     await sharing.learn();

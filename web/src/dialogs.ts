@@ -144,7 +144,7 @@ function restrictForm(sharing: Sharing, own: string, section: HTMLElement): Node
     };
     const restrict = async (): Promise<void> => {
         const { emails, wrong: not } = chosen();
-        if (not.length) throw new Error(`No e-mail address: ${not.slice(0, 5).join(", ")}${not.length > 5 ? "…" : ""}`);
+        if (not.length) throw new Error(`Not an e-mail address: ${not.slice(0, 5).join(", ")}${not.length > 5 ? "…" : ""}`);
         await post("/api/authorize", { name: sharing.name, emails });
         sharing.show({ ...sharing.access, restricted: true, emails });
         drawWho(sharing, section);

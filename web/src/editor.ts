@@ -201,12 +201,11 @@ function download(): void {
 
 function setUpWatching(): void {
     document.title = "Read-only – Bytecrowds";
-    byId("name").textContent = "Read-only";
+    byId("name").append(element("span", "badge", "Read-only"));
     byId("name").title = "You see what is written here, and can’t change it.";
-    document.body.classList.add("watching");
     picker.disabled = true;
     picker.title = "Language";
-    for (const id of ["copy", "raw", "access"]) byId(id).remove();
+    for (const id of ["copy", "raw", "access", "access-row"]) byId(id).remove();
     // Another link pasted over this one changes nothing but what is behind the `#`.
     addEventListener("hashchange", () => location.reload());
 }

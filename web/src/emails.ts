@@ -15,7 +15,7 @@ export function readEmails(typed: string): Emails {
     const wrong: string[] = [];
     const take = (word: string): void => {
         if (isAddress(word)) emails.add(word);
-        else wrong.push(word);
+        else wrong.push(word || "<>");
     };
     // "Lovelace, Ada" <ada@example.com>: the comma in a quoted name parts nothing.
     for (const part of typed.replace(/"[^"\n]*"(?=\s*<)/g, "").split(/[,;\n]/)) {

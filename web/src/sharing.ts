@@ -47,7 +47,7 @@ export class Sharing {
         }
         byId("account").title = user ? accountTitle(user) : "Sign in";
         byId("account").setAttribute("aria-label", byId("account").title);
-        byId("restricted").hidden = !restricted;
+        document.getElementById("restricted")?.toggleAttribute("hidden", !restricted);
         this.people.identify(user);
     }
 

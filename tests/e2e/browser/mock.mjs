@@ -45,6 +45,7 @@ export const room = (text, people) => ws => {
     const awareness = new Awareness(new Y.Doc())
     awareness.clientID = i + 1
     const place = Y.createRelativePositionFromTypeIndex(shared, at)
+    awareness.meta.set(i + 1, { clock: 1, lastUpdated: Date.now() })
     awareness.setLocalState({ user, cursor: { anchor: place, head: place } })
     send(1, e => encoding.writeVarUint8Array(e, encodeAwarenessUpdate(awareness, [i + 1])))
     awareness.destroy()
