@@ -45,7 +45,8 @@ static void known(enum auth_known result, struct auth_person *p, void *udata)
         v->ready(v, VISIT_UNAVAILABLE);
         return;
     }
-    v->client->person = auth_person_ref(p);
+    if (p)
+        v->client->person = auth_person_ref(p);
     decide(v);
 }
 
