@@ -122,6 +122,8 @@ static void expire(struct awareness *a, uint64_t now_ms)
     }
 }
 
+/* Whoever calls it calls expire() in the end: not before a payload is through, all of which was checked
+ * against the same states. */
 static void go(struct awareness *a, struct state *s, const struct awareness_owner *by,
                uint64_t now_ms)
 {
@@ -135,7 +137,6 @@ static void go(struct awareness *a, struct state *s, const struct awareness_owne
     list_remove(&s->node);
     list_append(&a->gone, &s->node);
     mark(a, s, by);
-    expire(a, now_ms);
 }
 
 static bool is_news(const struct state *s, const struct entry *e)
@@ -297,6 +298,7 @@ int awareness_apply(struct awareness *a, struct awareness_owner *owner, const vo
         buf_append(truth, gone.data, gone.len);
     }
     buf_release(&gone);
+    expire(a, now_ms);
     return AWARENESS_OK;
 }
 
@@ -312,6 +314,7 @@ void awareness_drop(struct awareness *a, struct awareness_owner *owner, uint64_t
             go(a, s, owner, now_ms);
         }
     }
+    expire(a, now_ms);
 }
 
 void awareness_keep(struct awareness *a, struct awareness_owner *owner, const void *payload,
@@ -335,6 +338,7 @@ void awareness_keep(struct awareness *a, struct awareness_owner *owner, const vo
         if (s->owner == owner && s->named != a->keeps)
             go(a, s, owner, now_ms);
     }
+    expire(a, now_ms);
 }
 
 static size_t length_of(const struct list *l)

@@ -394,3 +394,24 @@ TEST(awareness_limits_are_not_for_servers)
     CHECK_EQ(awareness_count(a), 100);
     awareness_free(a);
 }
+
+/* Found by reading: who is forgotten while a payload is taken was known when it was checked, so that an old
+ * state of theirs was taken as news that nobody had looked at. */
+TEST(awareness_forgets_nobody_in_the_middle_of_a_payload)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {0};
+    struct buf b = {0};
+    CHECK_EQ(say_at(a, &o, 7, 1, "{}", 1000), AWARENESS_OK);
+    CHECK_EQ(say_at(a, &o, 8, 5, "{}", 1000), AWARENESS_OK);
+    CHECK_EQ(say_at(a, &o, 8, 5, "null", 1000), AWARENESS_OK);
+    awareness_take(a, &b);
+    buf_clear(&b);
+    proto_varuint(&b, 2);
+    entry(&b, 7, 1, "null");
+    entry(&b, 8, 4, "{broken");
+    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 100000, NULL), AWARENESS_OK);
+    CHECK_EQ(awareness_count(a), 0);
+    buf_release(&b);
+    awareness_free(a);
+}
