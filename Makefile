@@ -198,15 +198,16 @@ $(B)/fuzz-%: $(B)/tests/fuzz/%.o $(if $(filter fuzz,$(MODE)),,$(B)/tests/fuzz/re
 	@$(CC) $(LDFLAGS) $^ $(PKG_LIBS) -lpthread -lm -o $@
 
 # The drivers of the scripts in tests/<folder>/oracle/, and of tests/e2e/authjs.test.mjs.
-$(B)/y-oracle $(B)/net-oracle: $(B)/%-oracle: $(B)/tests/%/oracle/driver.o
+$(B)/y-oracle $(B)/net-oracle $(B)/proto-oracle: $(B)/%-oracle: $(B)/tests/%/oracle/driver.o
 $(B)/y-updates-oracle: $(B)/tests/y/oracle/updates_driver.o
 $(B)/y-undo-oracle: $(B)/tests/y/oracle/undo_driver.o
 $(B)/y-format-oracle: $(B)/tests/y/oracle/format_driver.o
 $(B)/y-types-oracle: $(B)/tests/y/oracle/types_driver.o
 $(B)/y-oracle $(B)/y-updates-oracle $(B)/y-format-oracle $(B)/y-types-oracle $(B)/y-undo-oracle: $(LIBS_y)
 $(B)/net-oracle: $(LIBS_net)
+$(B)/proto-oracle: $(LIBS_proto)
 $(B)/authjs-oracle: $(B)/tests/store/oracle/authjs_driver.o $(LIBS_store)
-$(B)/y-oracle $(B)/y-updates-oracle $(B)/y-format-oracle $(B)/y-types-oracle $(B)/y-undo-oracle $(B)/net-oracle $(B)/authjs-oracle:
+$(B)/y-oracle $(B)/y-updates-oracle $(B)/y-format-oracle $(B)/y-types-oracle $(B)/y-undo-oracle $(B)/net-oracle $(B)/proto-oracle $(B)/authjs-oracle:
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ $(if $(filter %/net-oracle %/authjs-oracle,$@),$(PKG_LIBS) -lpthread) -o $@
 

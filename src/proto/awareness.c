@@ -3,6 +3,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "proto/mark.h"
 #include "proto/message.h"
 #include "y/y.h"
 
@@ -27,6 +28,7 @@ struct state {
     uint64_t named;   /* the last awareness_keep() that had it */
     char *json;       /* NULL: gone */
     size_t len;
+    bool verified; /* it is marked (mark.h) */
     struct awareness_owner *owner;
     struct list node;  /* in `here` or, oldest first, in `gone` */
     struct list dirty; /* in `changes`, or alone */
@@ -122,6 +124,8 @@ static void expire(struct awareness *a, uint64_t now_ms)
     }
 }
 
+/* Whoever calls it calls expire() in the end: not before a payload is through, all of which was checked
+ * against the same states. */
 static void go(struct awareness *a, struct state *s, const struct awareness_owner *by,
                uint64_t now_ms)
 {
@@ -129,14 +133,16 @@ static void go(struct awareness *a, struct state *s, const struct awareness_owne
     free(s->json);
     s->json = NULL;
     s->len = 0;
+    s->verified = false;
     s->gone_ms = now_ms;
     a->count--;
     a->gone_count++;
     list_remove(&s->node);
     list_append(&a->gone, &s->node);
     mark(a, s, by);
-    expire(a, now_ms);
 }
+
+/* --- who may say what --------------------------------------------------------------------------- */
 
 static bool is_news(const struct state *s, const struct entry *e)
 {
@@ -144,6 +150,69 @@ static bool is_news(const struct state *s, const struct entry *e)
         return e->json != NULL;
     return e->clock > s->clock || (e->clock == s->clock && !e->json && s->json);
 }
+
+/* Whether the connection that holds a state is that client's own. */
+static bool at_home(const struct state *s)
+{
+    return !s->owner->remote && s->owner->self == s->client + 1;
+}
+
+static bool same_person(const struct awareness_owner *owner, const struct state *s)
+{
+    const char *email = mark_email(owner->identity);
+    if (!s->owner->remote) {
+        const char *other = mark_email(s->owner->identity);
+        return email && other ? !strcmp(email, other) : email == other;
+    }
+    struct json_text marked;
+    if (!mark_read(s->json, s->len, &marked))
+        return !email;
+    return email && json_text_is(marked, email, strlen(email));
+}
+
+/* Whether `owner`, which is itself `self`, is heard about somebody. Stock clients pass on what they hear
+ * by other ways, and say of whom they have not heard for long that they are gone; the one says at once
+ * what its own connection says anyhow, the other is wrong as long as there is that connection. */
+static bool may_speak(const struct awareness_owner *owner, uint64_t self, const struct state *s,
+                      const struct entry *e)
+{
+    if (owner->remote || !s || !s->json || s->owner == owner)
+        return true;
+    bool own = self == s->client + 1;
+    if (s->verified || (own && at_home(s)))
+        return own && same_person(owner, s);
+    return own || (s->owner->remote ? e->json != NULL : !at_home(s));
+}
+
+/* Who `owner` is once it has said `e`, about `s`, as the one thing (`alone`) of a payload. */
+static uint64_t self_after(const struct awareness_owner *owner, const struct state *s,
+                           const struct entry *e, bool alone)
+{
+    bool says = !owner->self && alone && e->json && !owner->remote;
+    return says && may_speak(owner, e->client + 1, s, e) ? e->client + 1 : owner->self;
+}
+
+enum verdict {
+    IGNORED,
+    COMES_BACK, /* no news, but it is theirs from now on */
+    NEWS,
+};
+
+static enum verdict judge(const struct awareness_owner *owner, uint64_t self, const struct state *s,
+                          const struct entry *e)
+{
+    if (!may_speak(owner, self, s, e))
+        return IGNORED;
+    if (is_news(s, e))
+        return NEWS;
+    if (!s || !s->json || !e->json || self != e->client + 1 || s->owner == owner)
+        return IGNORED;
+    /* Another tab has announced this one before it had a connection, when nobody could tell who it is. */
+    bool hearsay = !s->owner->remote && !at_home(s);
+    return hearsay && e->clock == s->clock && mark_email(owner->identity) ? NEWS : COMES_BACK;
+}
+
+/* --- taking ------------------------------------------------------------------------------------- */
 
 static void own(struct state *s, struct awareness_owner *owner)
 {
@@ -154,25 +223,42 @@ static void own(struct state *s, struct awareness_owner *owner)
     owner->count++;
 }
 
+static struct state *meet(struct awareness *a, uint64_t client)
+{
+    struct state *s = xcalloc(1, sizeof(*s));
+    s->client = client;
+    list_init(&s->node);
+    list_init(&s->dirty);
+    list_init(&s->local);
+    table_set(&a->states, &s->client, sizeof(s->client), s);
+    a->gone_count++; /* until it is here */
+    return s;
+}
+
+/* What others pass on of somebody is nobody's own word, whoever they are. */
+static void keep(struct state *s, const struct awareness_owner *owner, const struct entry *e)
+{
+    const struct awareness_identity *who = owner->self == e->client + 1 ? owner->identity : NULL;
+    struct buf b = {0};
+    bool rewritten = !owner->remote && mark_rewrite(e->json, e->len, who, &b);
+    free(s->json);
+    s->json = rewritten ? xstrndup((const char *)b.data, b.len) : xstrndup(e->json, e->len);
+    s->len = rewritten ? b.len : e->len;
+    buf_release(&b);
+    s->verified = owner->remote ? mark_read(s->json, s->len, NULL) : rewritten && mark_email(who);
+}
+
 static void take(struct awareness *a, struct awareness_owner *owner, const struct entry *e,
                  uint64_t now_ms)
 {
     struct state *s = table_get(&a->states, &e->client, sizeof(e->client));
-    bool self = owner->self == e->client + 1;
-    if (!is_news(s, e)) {
-        if (s && s->json && self && e->json)
-            own(s, owner);
+    enum verdict verdict = judge(owner, owner->self, s, e);
+    if (verdict == COMES_BACK)
+        own(s, owner);
+    if (verdict != NEWS)
         return;
-    }
-    if (!s) {
-        s = xcalloc(1, sizeof(*s));
-        s->client = e->client;
-        list_init(&s->node);
-        list_init(&s->dirty);
-        list_init(&s->local);
-        table_set(&a->states, &s->client, sizeof(s->client), s);
-        a->gone_count++; /* until it is moved, just below */
-    }
+    if (!s)
+        s = meet(a, e->client);
     s->clock = e->clock;
     if (!e->json) {
         if (s->json)
@@ -185,11 +271,8 @@ static void take(struct awareness *a, struct awareness_owner *owner, const struc
         list_remove(&s->node);
         list_append(&a->here, &s->node);
     }
-    free(s->json);
-    s->json = xstrndup(e->json, e->len);
-    s->len = e->len;
-    if (self || owner->remote || !s->owner || s->owner->self != e->client + 1)
-        own(s, owner);
+    keep(s, owner, e);
+    own(s, owner);
     mark(a, s, owner);
 }
 
@@ -206,7 +289,6 @@ static int check(const struct awareness *a, const struct awareness_owner *owner,
                  uint64_t n, uint64_t *spent)
 {
     size_t joining = 0, owning = 0;
-    uint64_t self = owner->self;
     bool alone = n == 1;
     while (n--) {
         struct entry e = {.client = y_read_varuint(&r), .clock = y_read_varuint(&r)};
@@ -216,12 +298,11 @@ static int check(const struct awareness *a, const struct awareness_owner *owner,
         if (e.len == 4 && memcmp(e.json, "null", 4) == 0)
             e.json = NULL;
         const struct state *s = table_get(&a->states, &e.client, sizeof(e.client));
-        if (is_news(s, &e))
+        enum verdict verdict = judge(owner, self_after(owner, s, &e, alone), s, &e);
+        if (verdict == NEWS)
             *spent += e.len + STATE_COST;
-        if (!self && alone && e.json && !owner->remote)
-            self = e.client + 1;
-        if (!is_news(s, &e) || !e.json) {
-            owning += s && s->json && e.json && self == e.client + 1 && s->owner != owner;
+        if (verdict != NEWS || !e.json) {
+            owning += verdict == COMES_BACK;
             continue;
         }
         if (e.len > a->limits.state_bytes && !owner->remote)
@@ -254,12 +335,11 @@ static void encode(struct buf *out, const struct state *s)
 
 /* Whether `owner` announces somebody who is gone, as far as is known here. Of a client only what it
  * says of itself: the others' states it merely passes on. */
-static const struct state *outdated(const struct awareness *a, const struct awareness_owner *owner,
-                                    const struct entry *e)
+static bool is_outdated(const struct awareness_owner *owner, const struct state *s,
+                        const struct entry *e)
 {
-    const struct state *s = table_get(&a->states, &e->client, sizeof(e->client));
     bool speaks = owner->remote || owner->self == e->client + 1;
-    return speaks && e->json && s && !s->json && e->clock <= s->clock ? s : NULL;
+    return speaks && e->json && s && !s->json && e->clock <= s->clock;
 }
 
 int awareness_apply(struct awareness *a, struct awareness_owner *owner, const void *payload,
@@ -283,10 +363,9 @@ int awareness_apply(struct awareness *a, struct awareness_owner *owner, const vo
         e.json = y_read_string(&r, &e.len);
         if (e.len == 4 && memcmp(e.json, "null", 4) == 0)
             e.json = NULL;
-        if (n == 1 && !owner->self && e.json && !owner->remote)
-            owner->self = e.client + 1;
-        const struct state *s = outdated(a, owner, &e);
-        if (s) {
+        const struct state *s = table_get(&a->states, &e.client, sizeof(e.client));
+        owner->self = self_after(owner, s, &e, n == 1);
+        if (is_outdated(owner, s, &e)) {
             encode(&gone, s);
             gone_count++;
         }
@@ -297,6 +376,7 @@ int awareness_apply(struct awareness *a, struct awareness_owner *owner, const vo
         buf_append(truth, gone.data, gone.len);
     }
     buf_release(&gone);
+    expire(a, now_ms);
     return AWARENESS_OK;
 }
 
@@ -312,6 +392,7 @@ void awareness_drop(struct awareness *a, struct awareness_owner *owner, uint64_t
             go(a, s, owner, now_ms);
         }
     }
+    expire(a, now_ms);
 }
 
 void awareness_keep(struct awareness *a, struct awareness_owner *owner, const void *payload,
@@ -335,6 +416,7 @@ void awareness_keep(struct awareness *a, struct awareness_owner *owner, const vo
         if (s->owner == owner && s->named != a->keeps)
             go(a, s, owner, now_ms);
     }
+    expire(a, now_ms);
 }
 
 static size_t length_of(const struct list *l)

@@ -182,34 +182,27 @@ static void look(void *udata)
 
 /* --- who is signed in ------------------------------------------------------------------------- */
 
-static void know(struct server *s, struct client *c, struct auth_person *person)
+/* Whoever they are they stay as long as they are connected: their cursor bears it (proto/awareness.h). */
+void access_identify(struct server *s, struct client *c, struct auth_person *person)
 {
-    struct auth_person *before = c->person;
     c->person = auth_person_ref(person);
     c->identity = (struct awareness_identity){person->name, person->email};
     c->awareness.identity = &c->identity;
     c->known_ms = net_now_us() / 1000;
-    list_remove(&c->known);
     list_append(&s->access->known, &c->known);
-    auth_person_unref(before);
 }
 
-void access_identify(struct server *s, struct client *c, struct auth_person *person)
-{
-    know(s, c, person);
-}
-
-/* In a bytecrowd of everybody they come back as nobody in particular. */
-static void forget(struct client *c)
+/* They come back by themselves, as whoever they are then; but not to where nobody in particular may be. */
+static void forget(struct client *c, const char *why)
 {
     struct room *r = c->room;
     list_remove(&c->known);
     if (!r)
         return;
     if (r->policy.restricted && !*c->link)
-        room_cut_off(c, WS_UNAUTHORIZED, "you have signed out");
+        room_cut_off(c, WS_UNAUTHORIZED, why);
     else
-        room_cut_off(c, WS_RESTART, "you have signed out");
+        room_cut_off(c, WS_RESTART, why);
 }
 
 void access_signed_out(struct server *s, const char *session, const char *user_id)
@@ -224,7 +217,7 @@ void access_signed_out(struct server *s, const char *session, const char *user_i
         struct client *c = container_of(n, struct client, known);
         if (session ? strcmp(c->person->session, session) == 0
                     : strcmp(c->person->id, user_id) == 0)
-            forget(c);
+            forget(c, "you have signed out");
     }
 }
 
@@ -240,7 +233,7 @@ void access_heard(struct server *s, const struct feed_news *news)
         struct client *c = container_of(n, struct client, known);
         const char *of = d[0] == 's' ? c->person->session : c->person->id;
         if (strlen(of) == len - 1 && memcmp(of, d + 1, len - 1) == 0)
-            forget(c);
+            forget(c, "you have signed out");
     }
 }
 
@@ -253,18 +246,14 @@ static void rechecked(enum auth_known result, struct auth_person *p, void *udata
 {
     struct client *c = udata;
     struct server *s = c->room->srv;
-    const char *why;
     c->query = NULL;
     c->rechecking = false;
     s->access->rechecking--;
-    if (result == AUTH_NOBODY) {
-        forget(c);
-    } else if (result == AUTH_KNOWN) {
-        bool same = strcmp(p->email, c->person->email) == 0;
-        know(s, c, p);
-        if (!same && c->room->phase == ROOM_LIVE && !room_admits(c->room, c, &why))
-            room_cut_off(c, WS_UNAUTHORIZED, why);
-    }
+    if (result == AUTH_NOBODY)
+        forget(c, "you have signed out");
+    else if (result == AUTH_KNOWN &&
+             (strcmp(p->email, c->person->email) != 0 || strcmp(p->name, c->person->name) != 0))
+        forget(c, "your account has changed");
 }
 
 /* The list is in the order of known_ms, but for those that are to be looked up at once. */

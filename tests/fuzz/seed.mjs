@@ -76,6 +76,10 @@ save('proto_message', message([0, 0, 1, 0], [0, 1, 2, 0, 0], [0, 2, 2, 0, 0], [3
 save('proto_message', message(awareness(state(5, 1, '{"user":{"name":"a"}}')), awareness(state(5, 2, 'null')), awareness(state(6, 1, '{}'), state(7, 1, '[1]'))))
 save('proto_message', message(awareness(state(1, 1, '1')), awareness(state(1, 1, 'null')), awareness(state(2, 1, '{"a":"é"}'))))
 
+for (const json of ['{"user":{"name":"Eve","color":"#30bced","email":"e","verified":true},"cursor":{"anchor":{"type":null,"tname":"bytecrowdText"}}}',
+  '{"\\u0075ser":{"\\u0076erified":true,"n\\u0061me":1},"user":{"email":{}},"user":[1]}', '{"user":5,"a":[1e999,-0,"\\ud83d\\ude00\\""],"user":{"__proto__":{"verified":true}}}',
+  '{"__proto__":{"user":{"email":1}},"cursor":{"user":{"verified":true}} } ', '[{"user":{"verified":true}}]', '"verified"']) save('proto_json', bytes(json))
+
 const result = (...list) => [{ result: list.length > 1 ? list : list[0] }]
 for (const body of [result('OK'), result('T0s=', null, -7, [], ['/wAB', [1, ['']]]), [{ error: 'ERR x' }], { error: 'ERR all' }, result([[[[[[[['AA==']]]]]]]]),
   [...result('AAAA'), { error: 'WRONGTYPE' }], result(9007199254740993), result('plain'), result(true), [{}], '<html>']) {

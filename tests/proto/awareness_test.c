@@ -1,6 +1,7 @@
 #include "proto/awareness.h"
 #include "proto/message.h"
 #include "tests/test.h"
+#include "y/y.h"
 
 static void entry(struct buf *b, uint64_t client, uint64_t clock, const char *json)
 {
@@ -392,5 +393,377 @@ TEST(awareness_limits_are_not_for_servers)
     for (uint64_t i = 1; i <= 100; i++)
         CHECK_EQ(say(a, &there, i, 1, "{\"name\":\"somebody\"}"), AWARENESS_OK);
     CHECK_EQ(awareness_count(a), 100);
+    awareness_free(a);
+}
+
+/* Found by reading: who is forgotten while a payload is taken was known when it was checked, so that an old
+ * state of theirs was taken as news that nobody had looked at. */
+TEST(awareness_forgets_nobody_in_the_middle_of_a_payload)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {0};
+    struct buf b = {0};
+    CHECK_EQ(say_at(a, &o, 7, 1, "{}", 1000), AWARENESS_OK);
+    CHECK_EQ(say_at(a, &o, 8, 5, "{}", 1000), AWARENESS_OK);
+    CHECK_EQ(say_at(a, &o, 8, 5, "null", 1000), AWARENESS_OK);
+    awareness_take(a, &b);
+    buf_clear(&b);
+    proto_varuint(&b, 2);
+    entry(&b, 7, 1, "null");
+    entry(&b, 8, 4, "{broken");
+    CHECK_EQ(awareness_apply(a, &o, b.data, b.len, 100000, NULL), AWARENESS_OK);
+    CHECK_EQ(awareness_count(a), 0);
+    buf_release(&b);
+    awareness_free(a);
+}
+
+/* --- who is who --------------------------------------------------------------------------------- */
+
+static const struct awareness_identity ada = {"Ada", "ada@x.example"},
+                                       eve = {"Eve", "eve@x.example"};
+#define ADA "{\"user\":{\"name\":\"Ada\",\"email\":\"ada@x.example\",\"verified\":true}}"
+#define EVE "{\"user\":{\"name\":\"Eve\",\"email\":\"eve@x.example\",\"verified\":true}}"
+#define PLAIN "{\"user\":{\"name\":\"Ada\"}}"
+
+/* What is known of `client`; NULL: that it is not here. Valid until the next call. */
+static const char *state_of(struct awareness *a, uint64_t client)
+{
+    static char json[1024];
+    struct buf all = {0};
+    const char *found = NULL;
+    if (awareness_all(a, &all)) {
+        struct y_reader r = y_reader_of(all.data, all.len);
+        for (uint64_t n = y_read_varuint(&r); n; n--) {
+            uint64_t id = y_read_varuint(&r);
+            size_t len;
+            y_read_varuint(&r);
+            const char *p = y_read_string(&r, &len);
+            if (id != client)
+                continue;
+            snprintf(json, sizeof(json), "%.*s", (int)len, p);
+            found = json;
+        }
+    }
+    buf_release(&all);
+    return found;
+}
+
+TEST(awareness_says_who_is_at_a_connection)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {.identity = &ada};
+    struct buf b = {0};
+    CHECK_EQ(say(a, &o, 7, 1, "{\"cursor\":1,\"user\":{\"name\":\"Eve\",\"color\":\"#fff\"}}"),
+             AWARENESS_OK);
+    CHECK_EQ(awareness_take(a, &b), 1);
+    expect_one(
+        &b, 7, 1,
+        "{\"cursor\":1,\"user\":{\"color\":\"#fff\",\"name\":\"Ada\",\"email\":\"ada@x.example\","
+        "\"verified\":true}}");
+    CHECK_EQ(say(a, &o, 7, 2, "{}"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), ADA);
+    /* No object, no mark. */
+    CHECK_EQ(say(a, &o, 7, 3, "[\"verified\"]"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), "[\"verified\"]");
+    awareness_free(a);
+}
+
+TEST(awareness_takes_marks_from_everybody_else)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {0},
+                           name_only = {.identity = &(struct awareness_identity){"Bob", ""}};
+    CHECK_EQ(say(a, &o, 7, 1, ADA), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), PLAIN);
+    CHECK_EQ(say(a, &o, 7, 2, "{\"\\u0075ser\":{\"\\u0076erified\":true}}"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), "{\"user\":{}}");
+    CHECK_EQ(say(a, &o, 7, 3, "{\"cursor\":{\"user\":{\"verified\":true}}}"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), "{\"cursor\":{\"user\":{\"verified\":true}}}");
+    CHECK_EQ(say(a, &name_only, 8, 1, ADA), AWARENESS_OK);
+    CHECK_STR(state_of(a, 8), "{\"user\":{\"name\":\"Bob\"}}");
+    /* What somebody who is known passes on of others is not about them. */
+    struct awareness_owner known = {.identity = &ada};
+    CHECK_EQ(say(a, &known, 9, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &known, 10, 1, ADA), AWARENESS_OK);
+    CHECK_STR(state_of(a, 10), PLAIN);
+    awareness_free(a);
+}
+
+TEST(awareness_limits_are_of_what_is_sent)
+{
+    struct awareness_limits l = {.state_bytes = 20, .bytes_per_second = 1000};
+    struct awareness *a = awareness_new(&l);
+    struct awareness_owner o = {.identity = &ada};
+    uint64_t clock = 1;
+    for (; clock <= 235; clock++)
+        CHECK_EQ(say(a, &o, 1, clock, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &o, 1, clock, "{}"), AWARENESS_LIMIT);
+    CHECK_EQ(say_at(a, &o, 1, clock, "{\"k\":\"0123456789012\"}", 9000), AWARENESS_LIMIT);
+    CHECK_EQ(say_at(a, &o, 1, clock, "{\"k\":\"012345678901\"}", 9000), AWARENESS_OK);
+    awareness_free(a);
+}
+
+TEST(awareness_who_is_verified_cannot_be_spoken_for)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {.identity = &ada};
+    const struct awareness_identity *others[] = {NULL, &eve, &ada /* in another tab */};
+    struct buf b = {0};
+    CHECK_EQ(say(a, &o, 7, 1, "{}"), AWARENESS_OK);
+    for (uint64_t i = 0; i < 3; i++) {
+        struct awareness_owner other = {.identity = others[i]};
+        CHECK_EQ(say(a, &other, 20 + i, 1, "{}"), AWARENESS_OK);
+        awareness_take(a, &b);
+        CHECK_EQ(say(a, &other, 7, 1, ADA), AWARENESS_OK);    /* an echo, */
+        CHECK_EQ(say(a, &other, 7, 1, "null"), AWARENESS_OK); /* one who thinks they timed out, */
+        CHECK_EQ(say(a, &other, 7, 2, "null"), AWARENESS_OK);
+        CHECK_EQ(say(a, &other, 7, 9, ADA), AWARENESS_OK); /* and one who lies */
+        CHECK(!awareness_changed(a));
+        CHECK_EQ(other.count, 1);
+        CHECK_STR(state_of(a, 7), ADA);
+    }
+    CHECK_EQ(say(a, &o, 7, 2, "null"), AWARENESS_OK);
+    CHECK(!state_of(a, 7));
+    buf_release(&b);
+    awareness_free(a);
+}
+
+TEST(awareness_who_is_verified_cannot_be_claimed)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner o = {.identity = &ada}, nobody = {0}, other = {.identity = &eve};
+    struct buf b = {0};
+    CHECK_EQ(say(a, &o, 7, 1, "{}"), AWARENESS_OK);
+    awareness_take(a, &b);
+    for (uint64_t clock = 0; clock < 4; clock++) {
+        CHECK_EQ(say(a, &nobody, 7, clock, ADA), AWARENESS_OK);
+        CHECK_EQ(say(a, &other, 7, clock, ADA), AWARENESS_OK);
+        CHECK_EQ(say(a, &nobody, 7, clock, "null"), AWARENESS_OK);
+        CHECK_EQ(say(a, &other, 7, clock, "null"), AWARENESS_OK);
+    }
+    CHECK(!awareness_changed(a));
+    CHECK_STR(state_of(a, 7), ADA);
+    awareness_drop(a, &nobody, 1000);
+    awareness_drop(a, &other, 1000);
+    CHECK_EQ(awareness_count(a), 1);
+    /* They are somebody else, and can say so. */
+    CHECK_EQ(say(a, &other, 8, 1, "{}"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 8), EVE);
+    buf_release(&b);
+    awareness_free(a);
+}
+
+/* Nor does it cost anything: what is passed over is not looked at. */
+TEST(awareness_what_is_passed_over_is_free)
+{
+    struct awareness_limits l = {.state_bytes = 40, .bytes_per_second = 100};
+    struct awareness *a = awareness_new(&l);
+    struct awareness_owner o = {.identity = &ada}, other = {0};
+    CHECK_EQ(say(a, &o, 7, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &other, 8, 1, "{}"), AWARENESS_OK);
+    for (uint64_t clock = 1; clock < 1000; clock++)
+        CHECK_EQ(say(a, &other, 7, clock, "[\"0123456789012345678901234567890123456789\",broken"),
+                 AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), ADA);
+    awareness_free(a);
+}
+
+TEST(awareness_who_is_verified_comes_back_while_the_old_connection_is_there)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_identity again = {"Ada L.", "ada@x.example"};
+    struct awareness_owner old = {.identity = &ada}, fresh = {.identity = &again};
+    CHECK_EQ(say(a, &old, 7, 4, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &fresh, 7, 4, "{}"), AWARENESS_OK); /* no news, but its own */
+    CHECK_EQ(fresh.count, 1);
+    CHECK_EQ(say(a, &fresh, 7, 5, "{}"), AWARENESS_OK);
+    awareness_drop(a, &old, 1000);
+    CHECK_STR(state_of(a, 7),
+              "{\"user\":{\"name\":\"Ada L.\",\"email\":\"ada@x.example\",\"verified\":true}}");
+    awareness_drop(a, &fresh, 1000);
+    CHECK_EQ(awareness_count(a), 0);
+    awareness_free(a);
+}
+
+TEST(awareness_who_signed_out_is_seen_again_when_the_old_connection_is_gone)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner old = {.identity = &ada}, fresh = {0};
+    struct buf b = {0};
+    CHECK_EQ(say(a, &old, 7, 4, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &fresh, 7, 4, PLAIN), AWARENESS_OK);
+    CHECK_EQ(say(a, &fresh, 7, 5, PLAIN), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), ADA);
+    awareness_take(a, &b);
+    buf_clear(&b);
+    awareness_drop(a, &old, 1000);
+    CHECK_EQ(awareness_take(a, &b), 1);
+    expect_one(&b, 7, 5, "null");
+    /* It hears that, and does what y-protocols does. */
+    CHECK_EQ(say(a, &fresh, 7, 6, PLAIN), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), PLAIN);
+    CHECK_EQ(fresh.self, 8);
+    /* The other way round: nobody is made verified by somebody else's connection. */
+    struct awareness_owner in = {.identity = &ada};
+    CHECK_EQ(say(a, &in, 7, 7, PLAIN), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), PLAIN);
+    awareness_drop(a, &fresh, 1000);
+    CHECK_EQ(say(a, &in, 7, 8, PLAIN), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), ADA);
+    awareness_free(a);
+}
+
+/* A tab that loses its connection tells the other tabs of the browser that all others are gone, and those pass
+ * it on (y-websocket, by BroadcastChannel). */
+TEST(awareness_whose_own_connection_is_here_is_not_removed_by_others)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner one = {0}, two = {0}, again = {0};
+    struct buf b = {0};
+    CHECK_EQ(say(a, &one, 1, 3, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &two, 2, 1, "{}"), AWARENESS_OK);
+    awareness_take(a, &b);
+    CHECK_EQ(say(a, &two, 1, 3, "null"), AWARENESS_OK);
+    CHECK_EQ(say(a, &two, 1, 4, "null"), AWARENESS_OK);
+    CHECK_EQ(say(a, &two, 1, 4, "{\"name\":\"Eve\"}"), AWARENESS_OK);
+    CHECK(!awareness_changed(a));
+    CHECK_EQ(say(a, &one, 1, 4, "{\"k\":1}"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 1), "{\"k\":1}");
+    /* Whom nobody is, anybody can speak for: a tab that has no connection yet. */
+    CHECK_EQ(say(a, &one, 3, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &two, 3, 2, "{\"k\":2}"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 3), "{\"k\":2}");
+    CHECK_EQ(say(a, &one, 3, 2, "null"), AWARENESS_OK);
+    CHECK(!state_of(a, 3));
+    /* A client that comes back says of itself what it likes. */
+    CHECK_EQ(say(a, &again, 1, 4, "{\"k\":1}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &again, 1, 5, "null"), AWARENESS_OK);
+    CHECK(!state_of(a, 1));
+    buf_release(&b);
+    awareness_free(a);
+}
+
+/* A new tab is announced by another one of the browser before it is connected itself. */
+TEST(awareness_tab_that_another_announced_is_verified_when_it_is_connected)
+{
+    for (int i = 0; i < 3; i++) {
+        struct awareness *a = awareness_new(NULL);
+        struct awareness_owner first = {.identity = i == 1 ? NULL : &ada};
+        struct awareness_owner tab = {.identity = i == 2 ? NULL : &ada};
+        CHECK_EQ(say(a, &first, 1, 1, "{}"), AWARENESS_OK);
+        CHECK_EQ(say(a, &first, 2, 0, PLAIN), AWARENESS_OK);
+        CHECK_STR(state_of(a, 2), PLAIN);
+        CHECK_EQ(say(a, &tab, 2, 0, PLAIN), AWARENESS_OK);
+        CHECK_STR(state_of(a, 2), i == 2 ? PLAIN : ADA);
+        CHECK_EQ(tab.count, 1);
+        CHECK_EQ(first.count, 1);
+        CHECK_EQ(say(a, &first, 2, 1, PLAIN), AWARENESS_OK); /* and again before itself */
+        CHECK_EQ(say(a, &tab, 2, 1, PLAIN), AWARENESS_OK);
+        CHECK_STR(state_of(a, 2), i == 2 ? PLAIN : ADA);
+        awareness_free(a);
+    }
+}
+
+/* Nobody who is known turns somebody else, who is here and is not known, into themselves. */
+TEST(awareness_somebody_known_cannot_claim_who_is_here)
+{
+    struct awareness *a = awareness_new(NULL);
+    struct awareness_owner one = {0}, other = {.identity = &eve};
+    CHECK_EQ(say(a, &one, 1, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &other, 1, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &other, 1, 2, "{}"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 1), "{}");
+    CHECK_EQ(say(a, &one, 1, 2, "{\"k\":1}"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 1), "{\"k\":1}");
+    awareness_free(a);
+}
+
+/* Two servers: what the one has to tell goes to the other. */
+static void deliver(struct awareness *from, struct awareness *to, struct awareness_owner *peer)
+{
+    struct buf b = {0};
+    if (awareness_take_local(from, &b))
+        CHECK_EQ(awareness_apply(to, peer, b.data, b.len, 1000, NULL), AWARENESS_OK);
+    buf_release(&b);
+}
+
+TEST(awareness_verified_at_another_server)
+{
+    struct awareness_limits l = {.other_servers = true};
+    struct awareness *a = awareness_new(&l), *b = awareness_new(&l);
+    struct awareness_owner peer_a = {.remote = true}, peer_b = {.remote = true};
+    struct awareness_owner home = {.identity = &ada}, nobody = {0}, other = {.identity = &eve},
+                           moved = {.identity = &ada};
+    CHECK_EQ(say(a, &home, 7, 1, "{}"), AWARENESS_OK);
+    deliver(a, b, &peer_a);
+    CHECK_STR(state_of(b, 7), ADA);
+    CHECK_EQ(say(b, &nobody, 7, 2, ADA), AWARENESS_OK);
+    CHECK_EQ(say(b, &other, 7, 2, ADA), AWARENESS_OK);
+    CHECK_EQ(say(b, &nobody, 8, 1, ADA), AWARENESS_OK);
+    CHECK_EQ(say(b, &nobody, 7, 1, "null"), AWARENESS_OK);
+    deliver(b, a, &peer_b);
+    CHECK_STR(state_of(a, 7), ADA);
+    CHECK_STR(state_of(b, 7), ADA);
+    CHECK_STR(state_of(a, 8), PLAIN);
+    /* A move here is heard there, and its end. */
+    CHECK_EQ(say(b, &moved, 7, 3, "{}"), AWARENESS_OK);
+    deliver(b, a, &peer_b);
+    awareness_drop(a, &home, 2000);
+    CHECK_STR(state_of(a, 7), ADA);
+    awareness_drop(b, &moved, 2000);
+    deliver(b, a, &peer_b);
+    CHECK(!state_of(a, 7));
+    CHECK_EQ(say(b, &nobody, 7, 9, ADA), AWARENESS_OK);
+    CHECK_STR(state_of(b, 7), PLAIN);
+    awareness_free(a);
+    awareness_free(b);
+}
+
+TEST(awareness_server_that_died_holds_nobody)
+{
+    struct awareness *a = awareness_new(&(struct awareness_limits){.other_servers = true});
+    struct awareness_owner there = {.remote = true}, back = {0};
+    CHECK_EQ(say(a, &there, 7, 1, ADA), AWARENESS_OK);
+    CHECK_EQ(say(a, &back, 7, 2, PLAIN), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), ADA);
+    awareness_drop(a, &there, 1000);
+    CHECK_EQ(say(a, &back, 7, 2, PLAIN), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), PLAIN);
+    awareness_free(a);
+}
+
+TEST(awareness_of_another_server_is_kept_as_it_is)
+{
+    struct awareness *a = awareness_new(&(struct awareness_limits){.other_servers = true});
+    struct awareness_owner there = {.remote = true}, here = {0};
+    static const char odd[] =
+        "{ \"user\":{\"verified\":1},\"user\":{\"\\u0065mail\":\"\\u0061da@x.example\","
+        "\"verified\" : true}}";
+    CHECK_EQ(say(a, &there, 7, 1, odd), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), odd);
+    CHECK_EQ(say(a, &here, 7, 2, "{}"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), odd);
+    struct awareness_owner self = {.identity = &ada};
+    CHECK_EQ(say(a, &self, 7, 2, "{}"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), ADA);
+    /* Servers are heard, whatever is here. */
+    CHECK_EQ(say(a, &there, 7, 3, "{}"), AWARENESS_OK);
+    CHECK_STR(state_of(a, 7), "{}");
+    awareness_free(a);
+}
+
+TEST(awareness_of_another_server_is_not_removed_by_others)
+{
+    struct awareness *a = awareness_new(&(struct awareness_limits){.other_servers = true});
+    struct awareness_owner there = {.remote = true}, here = {0}, self = {0};
+    CHECK_EQ(say(a, &there, 7, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &here, 8, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &here, 7, 1, "null"), AWARENESS_OK);
+    CHECK_EQ(awareness_count(a), 2);
+    CHECK_EQ(say(a, &self, 7, 1, "{}"), AWARENESS_OK);
+    CHECK_EQ(say(a, &self, 7, 2, "null"), AWARENESS_OK);
+    CHECK_EQ(awareness_count(a), 1);
+    CHECK_EQ(say(a, &there, 8, 2, "null"), AWARENESS_OK);
+    CHECK_EQ(awareness_count(a), 0);
     awareness_free(a);
 }
