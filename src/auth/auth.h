@@ -38,11 +38,12 @@ struct auth_opts {
     const char *ca;      /* PEM file to trust for providers; NULL: the system's */
     uint32_t timeout_ms; /* of a request to a provider; 0: 10 000 */
     const char *secret;  /* "" : derived from the providers' secrets */
-    /* Shows a page for people; the connection has not been answered. */
+    /* Answers the connection with a page for people. Both must be there. */
     void (*show_error)(void *udata, struct conn *conn, int status, const char *title,
                        const char *message);
     void (*show_sign_in)(void *udata, struct conn *conn, const struct http_request *req);
-    /* Somebody has signed out: sessions with this hash (auth_person.session), or all of a user. The other is NULL. */
+    /* Somebody has signed out here, or in as somebody else: the session with this hash (auth_person.session), or all of
+     * a user. The other is NULL. NULL is fine, and for `allowed`. */
     void (*signed_out)(void *udata, const char *session, const char *user_id);
     /* Whether one more sign-in may be tried from there now (rate limits). */
     bool (*allowed)(void *udata, struct conn *conn, const struct http_request *req);
@@ -51,9 +52,12 @@ struct auth_opts {
 
 struct auth;
 
+/* What the options point to is borrowed. NULL with a reason in err if they make no sense. */
 struct auth *auth_new(const struct auth_opts *opts, struct net_loop *loop,
                       struct store_queue *queue, char *err, size_t err_len);
-void auth_free(struct auth *a); /* NULL is fine; what is under way is never called back */
+/* NULL is fine; what is under way is never called back. After the net_server (whose handler drops exchanges and queries)
+ * and before the loop; before or after the store_queue: operations that come back later find nobody. */
+void auth_free(struct auth *a);
 bool auth_is_on(const struct auth *a);
 /* "https://code.example.com", for this request: replaces `out`; false if it must not be answered (a Host that is not ours). */
 bool auth_origin(const struct auth *a, struct buf *out, const struct http_request *req);
@@ -88,8 +92,9 @@ struct auth_query *auth_recheck(struct auth *a, struct auth_person *p,
 void auth_query_cancel(struct auth_query *q); /* NULL is fine; only before `known` ran */
 
 struct auth_exchange;
-/* The path below "/api/auth/". Returns NULL if the connection is answered; else `done` runs when it is, unless the
- * exchange was dropped, because the connection is gone. */
+/* A path below "/api/auth/". Returns NULL if the connection is answered. Else `done` runs right before it is, because the
+ * connection's next request may come while it is: the exchange is over then. It does not run if the exchange was
+ * dropped, because the connection is gone. `req` is not needed after the return. */
 struct auth_exchange *auth_request(struct auth *a, struct conn *conn,
                                    const struct http_request *req, void (*done)(void *udata),
                                    void *udata);

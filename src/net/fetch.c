@@ -264,7 +264,8 @@ static const char *reason_of(struct net_call *c, CURLcode code)
     else if (c->head_too_long)
         snprintf(c->reason, sizeof(c->reason), "too many headers");
     /* What is said of a proxy repeats its address, with the password that may be in it. */
-    else if (!*c->reason || code == CURLE_COULDNT_RESOLVE_PROXY || strpbrk(c->reason, "@/"))
+    else if (!*c->reason || code == CURLE_COULDNT_RESOLVE_PROXY || strchr(c->reason, '@') ||
+             strstr(c->reason, "://"))
         return curl.easy_strerror(code);
     return c->reason;
 }

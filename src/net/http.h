@@ -21,6 +21,10 @@
 #include <stdint.h>
 
 #define HTTP_MAX_HEADERS 64
+/* Header lines that every answer has. */
+#define HTTP_COMMON_HEADERS                                                                        \
+    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"                          \
+    "Cross-Origin-Opener-Policy: same-origin\r\n"
 
 struct http_str {
     const char *p; /* not terminated */

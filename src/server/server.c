@@ -149,8 +149,10 @@ struct server *server_new(const struct server_opts *opts, char *err, size_t err_
 
     struct auth_opts auth = opts->auth;
     routes_auth_opts(s, &auth);
-    s->auth = auth_new(&auth, s->loop, s->queue, err, err_len);
+    char why[200];
+    s->auth = auth_new(&auth, s->loop, s->queue, why, sizeof(why));
     if (!s->auth) {
+        snprintf(err, err_len, "sign-in: %s", why);
         server_free(s);
         return NULL;
     }
@@ -165,8 +167,9 @@ struct server *server_new(const struct server_opts *opts, char *err, size_t err_
     };
     struct net_handler handler = {routes_request, routes_message, routes_closed, s,
                                   routes_max_body};
-    s->net = net_server_new(s->loop, opts->host, opts->port, &limits, &handler, err, err_len);
+    s->net = net_server_new(s->loop, opts->host, opts->port, &limits, &handler, why, sizeof(why));
     if (!s->net) {
+        snprintf(err, err_len, "--listen: %s", why);
         server_free(s);
         return NULL;
     }

@@ -56,7 +56,7 @@ void server_defaults(struct server_opts *opts);
 
 struct server;
 
-/* NULL with a reason in err if the address cannot be listened on. */
+/* NULL with a reason in err, and the option that it is about. */
 struct server *server_new(const struct server_opts *opts, char *err, size_t err_len);
 uint16_t server_port(const struct server *s);
 /* Serves. 0 if everything was saved in the end, -1 if the store did not take it in time. */

@@ -25,10 +25,7 @@
 #define KEY_LANGUAGE "language"
 #define DEFAULT_LANGUAGE "javascript"
 
-/* Of every answer. */
-#define COMMON_HEADERS                                                                             \
-    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"                          \
-    "Cross-Origin-Opener-Policy: same-origin\r\n"
+#define COMMON_HEADERS HTTP_COMMON_HEADERS
 #define TEXT_HEADERS                                                                               \
     COMMON_HEADERS "Content-Type: text/plain; charset=utf-8\r\n"                                   \
                    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"

@@ -238,6 +238,8 @@ bool authjs_read_user(struct authjs_user *out, const void *json, size_t len)
             buf_clear(&out->email);
         if (!out->email.len || !take_date(root, "emailVerified", &out->verified_ms))
             out->verified_ms = 0;
+        if (!take_date(root, "signedOutAt", &out->signed_out_ms))
+            out->signed_out_ms = 0;
     }
     json_decref(root);
     if (!ok)
@@ -352,6 +354,8 @@ void authjs_write_user(struct buf *out, const struct authjs_user *u, const struc
     else
         json_object_set_new(root, "emailVerified", json_null());
     put(root, "id", &u->id);
+    if (u->signed_out_ms)
+        put_date(root, "signedOutAt", u->signed_out_ms);
     end(out, root);
 }
 

@@ -3,7 +3,7 @@
  * (@auth/upstash-redis-adapter 2.11), so that a site that was served by it goes on with the same users and
  * sessions, and could go back. Keys and values of STORE_GET and STORE_SET; nothing here does I/O.
  *
- *     user:<id>                             {"name","email","image","emailVerified","id"}
+ *     user:<id>                             {"name","email","image","emailVerified","id"} and our own "signedOutAt"
  *     user:email:<email>                    <id>
  *     user:account:<provider>:<id there>    {"userId","type","provider","providerAccountId",...,"id"}
  *     user:account:by-user-id:<id>          the key of the account that was linked last
@@ -51,6 +51,8 @@ bool authjs_account_key(struct buf *out, const char *provider, const void *id, s
 struct authjs_user {
     struct buf id, name, email, image;
     uint64_t verified_ms; /* when the email was verified; 0: never, by Auth.js itself */
+    uint64_t
+        signed_out_ms; /* what was begun before is no session; 0: never. Auth.js keeps it and ignores it */
 };
 
 struct authjs_account {
@@ -74,7 +76,7 @@ bool authjs_read_id(struct buf *out, const void *value, size_t len);
 bool authjs_read_key(struct buf *out, enum authjs_key kind, const void *value, size_t len);
 
 /* Each replaces `out`. `former` is the value that is there (NULL: none): what it has beside these members, the
- * tokens of a provider for instance, is kept. */
+ * tokens of a provider for instance, is kept; so is a signedOutAt, where u->signed_out_ms is 0. */
 void authjs_write_user(struct buf *out, const struct authjs_user *u, const struct buf *former);
 void authjs_write_account(struct buf *out, const struct authjs_account *a,
                           const struct buf *former);

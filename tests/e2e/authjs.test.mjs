@@ -53,7 +53,7 @@ const profiles = [
   { name: '', email: "o'hara@example.org", emailVerified: null },
   { email: 'no-name@example.org' }
 ]
-const asOurs = u => ({ id: u.id, name: u.name || null, email: u.email, image: u.image || null, verified: u.emailVerified?.getTime() ?? 0 })
+const asOurs = u => ({ id: u.id, name: u.name || null, email: u.email, image: u.image || null, verified: u.emailVerified?.getTime() ?? 0, signedOut: u.signedOutAt?.getTime() ?? 0 })
 const account = (user, id = '583231') => ({ provider: 'github', type: 'oauth', providerAccountId: id, access_token: 'gho_secret', token_type: 'bearer', scope: 'read:user,user:email', expires_at: 1772875800, userId: user.id })
 const session = (user, token = crypto.randomUUID(), expires = new Date(Date.now() + 30 * 86400000)) => ({ sessionToken: token, userId: user.id, expires })
 
@@ -148,6 +148,19 @@ test('what the adapter has beside it is kept, and it deletes what we wrote', asy
   await ask('put-session', { token: 't', userId: user.id, expires: Date.now() + 1e6, ends: Date.now() + 1e6 })
   await adapter.deleteUser(user.id)
   assert.equal(cli('keys', '*'), '')
+})
+
+test('that somebody signed out everywhere is kept by the adapter', async () => {
+  for (const [how, ask] of ours) {
+    const user = await adapter.createUser(profiles[0])
+    const signedOut = Date.now()
+    await ask('put-user', { id: user.id, name: 'Ann', email: user.email, image: null, signedOut })
+    assert.equal((await adapter.getUser(user.id)).signedOutAt.getTime(), signedOut, how)
+    await adapter.updateUser({ id: user.id, name: 'Ann B.' })
+    assert.equal((await ask('user', { id: user.id })).signedOut, signedOut)
+    await ask('put-user', { id: user.id, name: 'Ann C.', email: user.email, image: null })
+    assert.deepEqual(await ask('user', { id: user.id }), { id: user.id, name: 'Ann C.', email: user.email, image: null, verified: 0, signedOut })
+  }
 })
 
 test('a session ends by itself when its time is over', async () => {

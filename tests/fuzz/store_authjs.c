@@ -32,6 +32,7 @@ static void users(const uint8_t *data, size_t size)
         must(same(&u.id, &v.id) && same(&u.name, &v.name) && same(&u.email, &v.email) &&
              same(&u.image, &v.image));
         must(u.verified_ms == v.verified_ms || u.verified_ms > v.verified_ms);
+        must(u.signed_out_ms == v.signed_out_ms || u.signed_out_ms > v.signed_out_ms);
         authjs_user_release(&v);
     }
     authjs_user_release(&u);

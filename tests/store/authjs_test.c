@@ -238,6 +238,28 @@ TEST(authjs_users)
     buf_release(&out);
 }
 
+/* A write by whoever does not know of it must not bring sessions back. */
+TEST(authjs_when_a_user_signed_out_everywhere_is_not_forgotten)
+{
+    struct authjs_user u;
+    struct buf out = {0};
+    struct buf former = text("{\"id\":\"1\",\"signedOutAt\":\"2026-03-07T09:30:00.000Z\"}");
+    CHECK(authjs_read_user(&u, former.data, former.len));
+    CHECK(u.signed_out_ms == 1772875800000);
+    u.signed_out_ms++;
+    authjs_write_user(&out, &u, &former);
+    CHECK(strstr(buf_str(&out), "\"signedOutAt\":\"2026-03-07T09:30:00.001Z\""));
+    u.signed_out_ms = 0;
+    authjs_write_user(&out, &u, &former);
+    CHECK(strstr(buf_str(&out), "\"signedOutAt\":\"2026-03-07T09:30:00.000Z\""));
+    authjs_user_release(&u);
+    static const char odd[] = "{\"id\":\"1\",\"signedOutAt\":\"yesterday\"}";
+    CHECK(authjs_read_user(&u, odd, strlen(odd)) && !u.signed_out_ms);
+    authjs_user_release(&u);
+    buf_release(&out);
+    buf_release(&former);
+}
+
 /* Who somebody is must not rest on what is only nearly an email. */
 TEST(authjs_an_email_that_cannot_be_one_is_not_known)
 {

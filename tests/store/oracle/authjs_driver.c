@@ -2,7 +2,7 @@
  * What tests/e2e/authjs.test.mjs talks to: reads and writes what Auth.js keeps, by src/store/authjs.c, in the
  * store of the first argument (the token of a REST interface is the second). One JSON object a line each way:
  *
- *     {"do":"user","id":"..."}           -> {"id","name","email","image","verified"} or null
+ *     {"do":"user","id":"..."}           -> {"id","name","email","image","verified","signedOut"} or null
  *     {"do":"email","email":"..."}       -> {"id"} or null
  *     {"do":"account","provider":"github","id":"1"} -> {"userId","type","provider","id"} or null
  *     {"do":"session","token":"..."}     -> {"token","userId","expires","ends"} or null; ends: of the key, ms
@@ -91,6 +91,7 @@ static json_t *get_user(const json_t *line)
         put(out, "email", &u.email);
         put(out, "image", &u.image);
         put_ms(out, "verified", u.verified_ms);
+        put_ms(out, "signedOut", u.signed_out_ms);
         authjs_user_release(&u);
     }
     store_op_release(&op);
@@ -196,8 +197,9 @@ static json_t *answer(struct buf *key, struct buf *value)
 
 static json_t *put_user(const json_t *line)
 {
-    struct authjs_user u = {take(line, "id"), take(line, "name"), take(line, "email"),
-                            take(line, "image"), number(line, "verified")};
+    struct authjs_user u = {take(line, "id"),         take(line, "name"),
+                            take(line, "email"),      take(line, "image"),
+                            number(line, "verified"), number(line, "signedOut")};
     struct buf key = {0}, value = {0};
     if (!authjs_key(&key, AUTHJS_USER, u.id.data, u.id.len))
         fail("that cannot be a user's id");
