@@ -158,7 +158,7 @@ install-lib: lib ## install libyata alone: PREFIX=/usr/local LIBDIR=PREFIX/lib D
 	@chmod 644 "$(TO)$(LIBDIR)/pkgconfig/yata.pc"
 	@[ -n "$(TO)" ] || ldconfig 2>/dev/null || true
 
-MAN := bytecrowds.1 bytecrowds-export.1 bytecrowds-import.1 ydoc.1
+MAN := bytecrowds.1 bytecrowds-export.1 bytecrowds-import.1 bytecrowds-authorize.1 ydoc.1
 install: release install-lib ## install bytecrowds, ydoc, their manual pages and libyata: PREFIX= DESTDIR=
 	@$(INSTALL) -d "$(TO)$(BINDIR)" "$(TO)$(MANDIR)/man1"
 	@$(INSTALL) -m 755 build/release/bytecrowds build/release/ydoc "$(TO)$(BINDIR)"
@@ -166,6 +166,7 @@ install: release install-lib ## install bytecrowds, ydoc, their manual pages and
 	@build/release/ydoc --help | contrib/man ydoc $(VERSION) 'updates of Yjs documents' >build/ydoc.1
 	@for c in export import; do build/release/bytecrowds $$c --help | \
 	    contrib/man bytecrowds-$$c $(VERSION) 'everything between stores by way of a file' >build/bytecrowds-$$c.1; done
+	@build/release/bytecrowds authorize --help | contrib/man bytecrowds-authorize $(VERSION) 'who may enter a bytecrowd' >build/bytecrowds-authorize.1
 	@$(INSTALL) -m 644 $(MAN:%=build/%) "$(TO)$(MANDIR)/man1"
 
 uninstall: ## take away what install put there, with the same PREFIX, LIBDIR, DESTDIR

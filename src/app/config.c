@@ -27,8 +27,13 @@ enum kind {
     RANGES
 };
 
-enum { SERVE = 1 << COMMAND_SERVE, EXPORT = 1 << COMMAND_EXPORT, IMPORT = 1 << COMMAND_IMPORT };
-#define ALL (SERVE | EXPORT | IMPORT)
+enum {
+    SERVE = 1 << COMMAND_SERVE,
+    EXPORT = 1 << COMMAND_EXPORT,
+    IMPORT = 1 << COMMAND_IMPORT,
+    AUTHORIZE = 1 << COMMAND_AUTHORIZE
+};
+#define ALL (SERVE | EXPORT | IMPORT | AUTHORIZE)
 
 struct option {
     const char *name;
@@ -121,6 +126,12 @@ static const struct option options[] = {
      "with a bytecrowd that is there and differs: skip it, fail at once, or merge into it"},
     {"retry-for", DURATION, EXPORT | IMPORT, IN(transfer.retry_ms), 0, DAY, "DURATION", "2m",
      "go on trying for so long when the store goes away"},
+    {"public", FLAG, AUTHORIZE, IN(authorize.everybody), 0, 0, "", "",
+     "let everybody enter, as it was before anybody restricted it"},
+    {"links", FLAG, AUTHORIZE, IN(authorize.links), 0, 0, "", "",
+     "list the read-only links: hash, label, by whom, when; separated by tabs"},
+    {"revoke", FILLED, AUTHORIZE, IN(authorize.revoke), 0, 0, "HASH", "",
+     "revoke the link with this hash; all: every one"},
 };
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
 
@@ -346,8 +357,10 @@ static const struct option *find(enum command command, const char *name, size_t 
     return NULL;
 }
 
-static const char *const command_names[] = {
-    [COMMAND_SERVE] = "", [COMMAND_EXPORT] = "export", [COMMAND_IMPORT] = "import"};
+static const char *const command_names[] = {[COMMAND_SERVE] = "",
+                                            [COMMAND_EXPORT] = "export",
+                                            [COMMAND_IMPORT] = "import",
+                                            [COMMAND_AUTHORIZE] = "authorize"};
 
 /* Of a URL only the beginning: a password may follow. */
 static bool bad_flag(const struct config *c, const char *what, const char *arg, char *err,
@@ -386,23 +399,42 @@ static bool read_flag(struct config *c, char **argv, int argc, int *i, char *err
     return true;
 }
 
+/* What is no option. Names and addresses are kept at the beginning of argv: there is room for them. */
+static bool read_operand(struct config *c, char **argv, int i, char *err, size_t err_len)
+{
+    struct authorize_opts *a = &c->authorize;
+    if (c->command == COMMAND_AUTHORIZE) {
+        if (!a->id) {
+            a->id = argv[i];
+            a->emails = argv + 2;
+        } else {
+            a->emails[a->email_count++] = argv[i];
+        }
+        return true;
+    }
+    if (c->transfer.file)
+        return bad_flag(c, "one FILE is enough:", argv[i], err, err_len);
+    c->transfer.file = argv[i];
+    return true;
+}
+
 static enum config_result read_flags(struct config *c, int argc, char **argv, char *err,
                                      size_t err_len)
 {
-    for (int i = c->command == COMMAND_SERVE ? 1 : 2; i < argc; i++) {
+    bool sub = c->command != COMMAND_SERVE, only_operands = false;
+    for (int i = sub ? 2 : 1; i < argc; i++) {
         const char *arg = argv[i];
-        bool operand = c->command != COMMAND_SERVE && (*arg != '-' || !arg[1]);
-        if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)
-            return CONFIG_HELP;
-        if (strcmp(arg, "--version") == 0)
-            return CONFIG_VERSION;
-        if (operand && c->transfer.file) {
-            bad_flag(c, "one FILE is enough:", arg, err, err_len);
-            return CONFIG_ERROR;
+        bool operand = sub && (only_operands || *arg != '-' || !arg[1]);
+        if (!operand && sub && strcmp(arg, "--") == 0) {
+            only_operands = true;
+            continue;
         }
-        if (operand)
-            c->transfer.file = arg;
-        else if (!read_flag(c, argv, argc, &i, err, err_len))
+        if (!operand && (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0))
+            return CONFIG_HELP;
+        if (!operand && strcmp(arg, "--version") == 0)
+            return CONFIG_VERSION;
+        if (operand ? !read_operand(c, argv, i, err, err_len)
+                    : !read_flag(c, argv, argc, &i, err, err_len))
             return CONFIG_ERROR;
     }
     return CONFIG_RUN;
@@ -424,14 +456,15 @@ static const char *contradiction(const struct config *c)
         return "--store-replicas is for a Redis";
     if (rest && !o->token)
         return "--store: this URL needs a token: set UPSTASH_REDIS_REST_TOKEN";
-    if (c->command != COMMAND_SERVE && (!c->transfer.file || !*c->transfer.file))
+    if ((c->command == COMMAND_EXPORT || c->command == COMMAND_IMPORT) &&
+        (!c->transfer.file || !*c->transfer.file))
         return "FILE is missing (see --help)";
     return NULL;
 }
 
 static enum command command_of(int argc, char **argv)
 {
-    for (int i = COMMAND_EXPORT; i <= COMMAND_IMPORT; i++)
+    for (int i = COMMAND_EXPORT; i <= COMMAND_AUTHORIZE; i++)
         if (argc > 1 && strcmp(argv[1], command_names[i]) == 0)
             return (enum command)i;
     return COMMAND_SERVE;
@@ -460,6 +493,8 @@ enum config_result config_read(struct config *c, int argc, char **argv, char **e
     if (result != CONFIG_RUN)
         return result;
     const char *wrong = contradiction(c);
+    if (!wrong && c->command == COMMAND_AUTHORIZE && !authorize_check(&c->authorize, err, err_len))
+        return CONFIG_ERROR;
     if (!wrong && c->command == COMMAND_SERVE &&
         !sign_in_setup(&c->sign_in, c->server.host, &c->server.auth, err, err_len))
         return CONFIG_ERROR;
@@ -503,6 +538,8 @@ static void help_serve(void)
            "all of a store into FILE; has its own --help");
     printf("  %-34s %s\n", "bytecrowds import FILE",
            "all of FILE into a store; has its own --help");
+    printf("\nWho may enter a bytecrowd can be read and set:\n\n  %-34s %s\n",
+           "bytecrowds authorize NAME [EMAIL]...", "has its own --help");
 }
 
 static void help_export(void)
@@ -547,12 +584,38 @@ static void help_import(void)
         "those that were named.\n");
 }
 
+static void help_authorize(void)
+{
+    printf("bytecrowds authorize: who may enter a bytecrowd\n\n"
+           "usage: bytecrowds authorize [--option value]... NAME [EMAIL]...\n\n");
+    printf("  %-34s %s\n", "NAME", "of the bytecrowd, which need not be there yet");
+    printf("  %-34s %s\n", "EMAIL", "addresses that may enter from now on, and nobody else");
+    help_options(COMMAND_AUTHORIZE);
+    printf("\nWithout addresses and without --public, --links or --revoke it prints the addresses "
+           "that "
+           "may enter, one a\n"
+           "line. Whoever changes them is told what they were. What is said besides is on standard "
+           "error.\n\n"
+           "A server may use the store meanwhile, a SQLite file included, which must be there: "
+           "whoever "
+           "may not enter any\n"
+           "more is sent away, at once or a few seconds later.\n\n"
+           "The options of the store are also environment variables, as they are for the server "
+           "(bytecrowds --help).\n"
+           "What follows -- is no option.\n\n"
+           "The exit code is 0 if it was done, 1 if not, 2 for a bad option, 3 if it was done but "
+           "what was set before\n"
+           "cannot be read.\n");
+}
+
 void config_help(enum command command)
 {
     if (command == COMMAND_EXPORT)
         help_export();
     else if (command == COMMAND_IMPORT)
         help_import();
+    else if (command == COMMAND_AUTHORIZE)
+        help_authorize();
     else
         help_serve();
 }

@@ -9,6 +9,7 @@
 #ifndef APP_CONFIG_H
 #define APP_CONFIG_H
 
+#include "app/authorize.h"
 #include "app/sign_in.h"
 #include "app/transfer.h"
 #include "base/log.h"
@@ -17,7 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum command { COMMAND_SERVE, COMMAND_EXPORT, COMMAND_IMPORT };
+enum command { COMMAND_SERVE, COMMAND_EXPORT, COMMAND_IMPORT, COMMAND_AUTHORIZE };
 
 struct config {
     enum command command;
@@ -25,6 +26,7 @@ struct config {
     const char *store; /* URL */
     struct store_opts store_opts;
     struct transfer_opts transfer;
+    struct authorize_opts authorize;
     struct sign_in sign_in;
     enum log_level log_level;
     bool log_json;
@@ -33,7 +35,7 @@ struct config {
 
 enum config_result { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION, CONFIG_ERROR };
 
-/* `env` is an environ. Strings are borrowed from argv and env. The command is set in any case. */
+/* `env` is an environ. Strings are borrowed from argv and env; operands are moved within argv. The command is set in any case. */
 enum config_result config_read(struct config *c, int argc, char **argv, char **env, char *err,
                                size_t err_len);
 /* The text of --help, to standard output. */

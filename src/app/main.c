@@ -1,4 +1,5 @@
 #include "app/config.h"
+#include "app/say.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -68,12 +69,14 @@ static int serve(struct config *c)
 
 static int run(struct config *c)
 {
-    /* Who moves bytecrowds is told what happens in words. */
+    /* Who uses a sub-command is told what happens in words. */
     log_setup(c->command == COMMAND_SERVE ? c->log_level : LOG_OFF, c->log_json);
     if (c->command == COMMAND_EXPORT)
         return transfer_export(c->store, &c->store_opts, &c->transfer);
     if (c->command == COMMAND_IMPORT)
         return transfer_import(c->store, &c->store_opts, &c->transfer);
+    if (c->command == COMMAND_AUTHORIZE)
+        return authorize(c->store, &c->store_opts, &c->authorize);
     return serve(c);
 }
 
@@ -89,7 +92,7 @@ int main(int argc, char **argv)
         puts("bytecrowds " BYTECROWDS_VERSION);
         return 0;
     case CONFIG_ERROR:
-        fprintf(stderr, "bytecrowds: %s\n", err);
+        say("%s", err);
         return 2;
     case CONFIG_RUN:
         break;

@@ -1,7 +1,7 @@
 #include "app/transfer_int.h"
 
+#include "app/say.h"
 #include "base/mem.h"
-#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -71,20 +71,9 @@ static void wipe_line(struct transfer *t)
     t->line = false;
 }
 
-/* Names and what stores say may hold anything: nothing that a terminal obeys goes out. C2 80 to C2 9F
- * are controls, too: C2 9B is what ESC [ is. */
 static void put_line(struct buf *b)
 {
-    for (size_t i = 0, n; i < b->len; i += n) {
-        uint8_t *p = b->data + i;
-        n = utf8_char(p, b->len - i);
-        bool shown = n > 2 || (n == 2 && (p[0] != 0xc2 || p[1] >= 0xa0)) ||
-                     (n == 1 && *p >= 0x20 && *p != 0x7f);
-        if (!n)
-            n = 1;
-        if (!shown)
-            memset(p, '?', n);
-    }
+    say_clean(b);
     buf_putc(b, '\n');
     fwrite(b->data, 1, b->len, stderr);
 }

@@ -16,10 +16,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* SQLite's own limit is a row of 1 000 000 000 bytes. */
 #define VALUE_MAX (1000000000 - 65536)
+
+/* For a lock, while a server writes. */
+#define LOOKS_PER_MS 4
 
 /* What makes schema n + 1 of schema n. */
 static const char *const upgrades[] = {
@@ -255,6 +259,17 @@ static int prepare_beside(struct sqlite_store *s, const char *path, char *reason
     return prepare_schema(s, reason, len);
 }
 
+/* A server that has much to write leaves the lock free for moments only: SQLite's own handler, which soon looks ten
+ * times a second, would find none of them. */
+static int look_often(void *udata, int tries)
+{
+    const struct sqlite_store *s = udata;
+    if ((uint32_t)tries >= s->timeout_ms * LOOKS_PER_MS)
+        return 0;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000 / LOOKS_PER_MS}, NULL);
+    return 1;
+}
+
 static int open_beside(struct sqlite_store *s, const char *path, const struct store_opts *opts,
                        char *err, size_t err_len)
 {
@@ -268,7 +283,7 @@ static int open_beside(struct sqlite_store *s, const char *path, const struct st
     if (!ok)
         snprintf(reason, sizeof(reason), "%s", sqlite3_errmsg(s->db));
     else
-        sqlite3_busy_timeout(s->db, (int)opts->timeout_ms);
+        sqlite3_busy_handler(s->db, look_often, s);
     if (ok && prepare_beside(s, path, reason, sizeof(reason)) == 0 &&
         execute(s, PRAGMAS, reason, sizeof(reason)) == 0 &&
         prepare_all(s, reason, sizeof(reason)) == 0)
@@ -354,6 +369,7 @@ struct store *sqlite_open(const char *path, const struct store_opts *opts, char 
     s->lock = -1;
     s->read_only = opts->read_only;
     s->beside = opts->beside && !s->read_only;
+    s->timeout_ms = opts->timeout_ms;
     int opened = s->read_only ? open_to_read(s, path, opts, err, err_len)
                  : s->beside  ? open_beside(s, path, opts, err, err_len)
                               : open_to_write(s, path, opts, err, err_len);

@@ -63,6 +63,7 @@ struct sqlite_store {
     sqlite3_stmt *statements[SQLITE_STATEMENTS]; /* NULL behind SQLITE_READING if read_only */
     int lock;                                    /* -1: none */
     bool read_only, beside;                      /* see store_opts */
+    uint32_t timeout_ms;
 };
 
 /* Their text; it stands beside what runs them. */

@@ -405,9 +405,10 @@ TEST(sqlite_a_file_of_the_third_version_is_upgraded)
                     path),
               "1");
     snprintf(schema, sizeof(schema), "%s", shell("sqlite3 '%s' .schema | sort", path));
-    snprintf(url, sizeof(url), "sqlite:%s/fresh.sqlite", temp_dir());
+    snprintf(path, sizeof(path), "%s/fresh.sqlite", temp_dir());
+    snprintf(url, sizeof(url), "sqlite:%s", path);
     store_close(store_must_open(url, 5000));
-    CHECK_STR(shell("sqlite3 '%s/fresh.sqlite' .schema | sort", temp_dir()), schema);
+    CHECK_STR(shell("sqlite3 '%s' .schema | sort", path), schema);
 }
 
 /* --- beside a server -------------------------------------------------------------------------- */
@@ -586,6 +587,7 @@ TEST(sqlite_who_writes_beside_a_server_makes_no_write_of_it_fail)
         snprintf(id, sizeof(id), "r%d", i % 20);
         failed += append(s, id, "u", NULL) != STORE_OK;
         failed += put_fields(s, id, "text", "c") != STORE_OK;
+        usleep((useconds_t)test_below(1000));
     }
     stop = true;
     for (int i = 0; i < 2; i++)
