@@ -30,6 +30,7 @@ static void event(void)
     if (w.events == w.drop_at && w.exchange) {
         auth_exchange_drop(w.exchange);
         w.exchange = NULL;
+        conn_set_data(w.asking, NULL);
         http_reply(w.asking, 500, NULL, "dropped", 7, true);
     }
     if (w.events == w.stop_at) {
@@ -291,12 +292,10 @@ static void site_request(struct conn *c, const struct http_request *req, void *u
 
 static void site_closed(struct conn *c, void *udata)
 {
-    if (w.asking == c && w.exchange) {
-        auth_exchange_drop(w.exchange);
-        w.exchange = NULL;
-    } else if (conn_data(c)) {
+    if (conn_data(c))
         auth_exchange_drop(conn_data(c));
-    }
+    if (w.asking == c)
+        w.exchange = NULL;
 }
 
 static void show_error(void *udata, struct conn *c, int status, const char *title,
@@ -402,7 +401,7 @@ void world_stop(void)
 {
     auth_person_unref(w.person);
     net_server_free(w.site);
-    if (w.stop_at % 2) { /* either order is right */
+    if (w.auth_first) {
         auth_free(w.auth);
         store_queue_free(w.queue);
     } else {

@@ -38,6 +38,7 @@ struct world {
     int drop_at;                    /* the exchange is dropped at this event; 0: never */
     int stop_at;                    /* the loop is stopped then */
     bool stopped;
+    bool auth_first; /* at the end: before the queue */
 
     int refuse; /* sign-ins that are not allowed */
     char signed_out_session[AUTH_HASH_HEX], signed_out_user[64];
