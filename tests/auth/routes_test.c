@@ -96,12 +96,18 @@ TEST(routes_errors_in_words)
         int status;
         const char *word;
     } table[] = {
-        {"AccessDenied", 403, "cancelled"},   {"Verification", 400, "15 minutes"},
-        {"OAuthSignin", 502, "in time"},      {"OAuthCallback", 502, "in time"},
-        {"OAuthCreateAccount", 500, "Storage"}, {"Callback", 500, "Storage"},
-        {"SignOut", 500, "still signed in"},  {"Configuration", 500, "operator"},
-        {"", 400, "again"},                   {"zebra", 400, "again"},
-        {"%3Cscript%3Ezebra", 400, "again"},  {"%ff", 400, "again"},
+        {"AccessDenied", 403, "cancelled"},
+        {"Verification", 400, "15 minutes"},
+        {"OAuthSignin", 502, "in time"},
+        {"OAuthCallback", 502, "in time"},
+        {"OAuthCreateAccount", 500, "Storage"},
+        {"Callback", 500, "Storage"},
+        {"SignOut", 500, "still signed in"},
+        {"Configuration", 500, "operator"},
+        {"", 400, "again"},
+        {"zebra", 400, "again"},
+        {"%3Cscript%3Ezebra", 400, "again"},
+        {"%ff", 400, "again"},
     };
     char path[100];
     world_start(NULL);
@@ -355,8 +361,10 @@ TEST(routes_behind_https)
 static struct auth *made(struct auth_provider_opts p, const char *url, const char *secret)
 {
     char err[200] = "";
-    struct auth_provider_opts two[] = {p, {AUTH_OIDC, "b", "B", "https://b", "c", "s2", NULL, false}};
-    struct auth_opts opts = {.providers = two, .provider_count = 2, .public_url = url, .secret = secret};
+    struct auth_provider_opts two[] = {p,
+                                       {AUTH_OIDC, "b", "B", "https://b", "c", "s2", NULL, false}};
+    struct auth_opts opts = {
+        .providers = two, .provider_count = 2, .public_url = url, .secret = secret};
     struct auth *a = auth_new(&opts, w.loop, w.queue, err, sizeof(err));
     CHECK(!a == !!*err);
     return a;
@@ -364,7 +372,8 @@ static struct auth *made(struct auth_provider_opts p, const char *url, const cha
 
 TEST(routes_what_cannot_be_configured)
 {
-    const struct auth_provider_opts good = {AUTH_OIDC, "a-1_x", "A", "https://a", "c", "s", NULL, false};
+    const struct auth_provider_opts good = {AUTH_OIDC, "a-1_x", "A",  "https://a",
+                                            "c",       "s",     NULL, false};
     world_start(NULL);
     struct auth *a = made(good, "https://x.example", "");
     CHECK(a);
@@ -381,8 +390,9 @@ TEST(routes_what_cannot_be_configured)
     p = good;
     p.issuer = "ftp://a";
     CHECK(!made(p, "", ""));
-    static const char *const urls[] = {"x.example", "https://", "https://x/", "https://x/y", "ftp://x",
-                                       "https://x\r\n", "https://a@b", "https://X.example"};
+    static const char *const urls[] = {"x.example",   "https://",         "https://x/",
+                                       "https://x/y", "ftp://x",          "https://x\r\n",
+                                       "https://a@b", "https://X.example"};
     for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++)
         CHECK(!made(good, urls[i], ""));
     auth_free(NULL);
@@ -392,8 +402,9 @@ TEST(routes_what_cannot_be_configured)
 /* All servers of one configuration take each other's cookies, in whatever order it names the providers. */
 TEST(routes_secret_is_the_same_on_every_server)
 {
-    const struct auth_provider_opts one[] = {{AUTH_OIDC, "a", "A", "https://a", "c", "s1", NULL, false},
-                                             {AUTH_OIDC, "b", "B", "https://b", "c", "s2", NULL, false}};
+    const struct auth_provider_opts one[] = {
+        {AUTH_OIDC, "a", "A", "https://a", "c", "s1", NULL, false},
+        {AUTH_OIDC, "b", "B", "https://b", "c", "s2", NULL, false}};
     const struct auth_provider_opts other[] = {one[1], one[0]};
     struct auth_opts opts = {.providers = one, .provider_count = 2, .public_url = "", .secret = ""};
     char err[200];
