@@ -43,7 +43,7 @@ async function bundle() {
     const files = new Map();
     const entries = {}; // "editor" -> { file, imports }
     const options = [
-        { entryPoints: ["src/editor.ts", "src/home.ts"], format: "esm", splitting: true },
+        { entryPoints: ["src/editor.ts", "src/home.ts", "src/denied.ts", "src/signin.ts"], format: "esm", splitting: true, loader: { ".css": "text" } },
         // Loaded without defer, so that the theme is set before anything is painted.
         { entryPoints: ["src/theme.ts"], format: "iife" },
         { entryPoints: ["src/style.css"] },

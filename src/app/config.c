@@ -12,7 +12,20 @@
 #define DAY (86400 * SECOND)
 
 /* FILLED: a text that is not empty. */
-enum kind { TEXT, FILLED, LISTEN, MS, DURATION, COUNT, BYTES, LEVEL, FORMAT, FLAG, EXISTING };
+enum kind {
+    TEXT,
+    FILLED,
+    LISTEN,
+    MS,
+    DURATION,
+    COUNT,
+    BYTES,
+    LEVEL,
+    FORMAT,
+    FLAG,
+    EXISTING,
+    RANGES
+};
 
 enum { SERVE = 1 << COMMAND_SERVE, EXPORT = 1 << COMMAND_EXPORT, IMPORT = 1 << COMMAND_IMPORT };
 #define ALL (SERVE | EXPORT | IMPORT)
@@ -53,6 +66,36 @@ static const struct option options[] = {
      "remove a bytecrowd that nobody has opened for so long; 0: never"},
     {"allowed-origins", TEXT, SERVE, IN(server.allowed_origins), 0, 0, "LIST", "",
      "other origins, separated by commas, whose pages may connect with cookies"},
+    {"public-url", FILLED, SERVE, IN(sign_in.public_url), 0, 0, "URL", "",
+     "where people open this server, as they see it: https://code.example.com; sign-in needs it"},
+    {"github-id", FILLED, SERVE, IN(sign_in.github_id), 0, 0, "ID", "",
+     "sign in with GitHub: the client id of an OAuth app (docs/sign-in.md)"},
+    {"github-secret", FILLED, SERVE, IN(sign_in.github_secret), 0, 0, "SECRET", "",
+     "its client secret; better in BYTECROWDS_GITHUB_SECRET, which ps does not show"},
+    {"github-url", FILLED, SERVE, IN(sign_in.github_url), 0, 0, "URL", "",
+     "of GitHub Enterprise, instead of https://github.com"},
+    {"oidc-issuer", FILLED, SERVE, IN(sign_in.oidc_issuer), 0, 0, "URL", "",
+     "sign in with an OpenID Connect provider: its issuer"},
+    {"oidc-id", FILLED, SERVE, IN(sign_in.oidc_id), 0, 0, "ID", "", "the client id there"},
+    {"oidc-secret", FILLED, SERVE, IN(sign_in.oidc_secret), 0, 0, "SECRET", "",
+     "the client secret there; better in BYTECROWDS_OIDC_SECRET"},
+    {"oidc-name", FILLED, SERVE, IN(sign_in.oidc_name), 0, 0, "NAME", "", "what its button says"},
+    {"providers", FILLED, SERVE, IN(sign_in.file), 0, 0, "FILE", "",
+     "more providers to sign in with, JSON"},
+    {"sign-in-ca", FILLED, SERVE, IN(server.auth.ca), 0, 0, "FILE", "",
+     "certificates to trust for providers instead of the system's, PEM"},
+    {"sign-in-timeout", MS, SERVE, IN(server.auth.timeout_ms), 50, 600000, "MS", "10000",
+     "how long a provider may take to answer"},
+    {"trusted-proxies", RANGES, SERVE, IN(server.trusted_proxies), 0, 0, "LIST", "",
+     "addresses or networks (10.0.0.0/8, loopback) whose X-Forwarded-For counts"},
+    {"limit-connects", COUNT, SERVE, IN(server.limit_connects), 0, 10000000, "N", "600",
+     "sockets opened a minute by one address or session; 0: no limit; loopback has none"},
+    {"limit-creates", COUNT, SERVE, IN(server.limit_creates), 0, 10000000, "N", "60",
+     "bytecrowds begun, likewise"},
+    {"limit-authorize", COUNT, SERVE, IN(server.limit_authorize), 0, 10000000, "N", "30",
+     "bytecrowds restricted and links made, likewise"},
+    {"limit-sign-ins", COUNT, SERVE, IN(server.limit_sign_ins), 0, 10000000, "N", "30",
+     "sign-ins begun, likewise"},
     {"request-timeout", MS, SERVE, IN(server.request_timeout_ms), 10, 3600000, "MS", "10000",
      "a request must have arrived whole by then"},
     {"shutdown-timeout", MS, SERVE, IN(server.shutdown_ms), 0, 3600000, "MS", "10000",
@@ -177,6 +220,7 @@ static bool set_existing(struct config *c, const char *value)
 
 static bool set(struct config *c, const struct option *o, const char *value)
 {
+    const char *bad;
     int level;
     switch (o->kind) {
     case TEXT:
@@ -197,6 +241,8 @@ static bool set(struct config *c, const struct option *o, const char *value)
         return c->log_json || strcmp(value, "text") == 0;
     case EXISTING:
         return set_existing(c, value);
+    case RANGES:
+        return net_ranges_read((struct net_ranges *)((char *)c + o->offset), value, &bad);
     case FLAG:
         *((bool *)((char *)c + o->offset)) = true;
         return true;
@@ -411,7 +457,12 @@ enum config_result config_read(struct config *c, int argc, char **argv, char **e
     if (!read_env(c, env, err, err_len))
         return CONFIG_ERROR;
     enum config_result result = read_flags(c, argc, argv, err, err_len);
-    const char *wrong = result == CONFIG_RUN ? contradiction(c) : NULL;
+    if (result != CONFIG_RUN)
+        return result;
+    const char *wrong = contradiction(c);
+    if (!wrong && c->command == COMMAND_SERVE &&
+        !sign_in_setup(&c->sign_in, c->server.host, &c->server.auth, err, err_len))
+        return CONFIG_ERROR;
     if (!wrong)
         return result;
     snprintf(err, err_len, "%s", wrong);

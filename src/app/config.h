@@ -9,6 +9,7 @@
 #ifndef APP_CONFIG_H
 #define APP_CONFIG_H
 
+#include "app/sign_in.h"
 #include "app/transfer.h"
 #include "base/log.h"
 #include "server/server.h"
@@ -24,6 +25,7 @@ struct config {
     const char *store; /* URL */
     struct store_opts store_opts;
     struct transfer_opts transfer;
+    struct sign_in sign_in;
     enum log_level log_level;
     bool log_json;
     char host[256]; /* server.host points here */

@@ -48,7 +48,7 @@ static int serve(struct config *c)
     c->server.assets = (struct asset_table){assets, assets_count};
     struct server *s = server_new(&c->server, err, sizeof(err));
     if (!s) {
-        fprintf(stderr, "bytecrowds: --listen: %s\n", err);
+        fprintf(stderr, "bytecrowds: %s\n", err);
         store_close(store);
         return 1;
     }

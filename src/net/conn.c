@@ -122,6 +122,13 @@ static bool too_much_held(const struct conn *c, size_t own)
     return own > HELD_FREE && c->server->held > c->server->limits.max_held;
 }
 
+bool conn_hold(struct conn *c, size_t bytes)
+{
+    c->server->held += bytes - c->held;
+    c->held = bytes;
+    return !too_much_held(c, bytes);
+}
+
 /* Whether a message may be queued. The longest one does not count, or a peer that takes a while for
  * its first sync would be cut off by the next keystroke of somebody else. */
 static bool may_queue(struct conn *c, size_t len)
@@ -444,10 +451,7 @@ void conn_feed_ws(struct conn *c, uint8_t *data, size_t len)
     if (!c->ws_closing)
         conn_wait(c, WAIT_WEBSOCKET);
     int result = ws_reader_feed(c->ws, data, len, on_ws_event, c, &reason);
-    size_t held = ws_reader_held(c->ws);
-    c->server->held += held - c->held;
-    c->held = held;
-    if (!result && too_much_held(c, held)) {
+    if (!conn_hold(c, ws_reader_held(c->ws)) && !result) {
         result = WS_TRY_LATER;
         reason = "too much is under way to this server";
     }

@@ -52,6 +52,9 @@ struct net_handler {
     /* Once for each connection that `request` saw, whatever ended it: release what hangs on it. */
     void (*closed)(struct conn *c, void *udata);
     void *udata;
+    /* The longest body of this request, whose head alone has come: longer ones are answered 413. NULL: limits.http's for all,
+     * which none may pass. */
+    size_t (*max_body)(const struct http_request *req, void *udata);
 };
 
 /* Listens on host:port ("127.0.0.1", "::1", "0.0.0.0", "::", a name resolved once) or, with port 0,

@@ -59,7 +59,7 @@ struct conn {
     struct seg *first, *last;
     size_t queued;
     size_t grace;              /* the longest message since the queue was empty last */
-    size_t held;               /* by c->ws */
+    size_t held;               /* by c->ws, or of a request that is longer than most */
     uint32_t turn, turn_bytes; /* read in that turn */
     uint8_t wait_kind;
     bool seen;       /* by the handler: `closed` must come */
@@ -96,6 +96,8 @@ void conn_put(struct conn *c, const void *data, size_t len);
 void conn_put_borrowed(struct conn *c, const void *data, size_t len);
 void conn_finish(struct conn *c); /* close when what is queued has left */
 void conn_cut(struct conn *c);    /* close now */
+/* That many bytes of it are kept. False: all connections together hold too much. */
+bool conn_hold(struct conn *c, size_t bytes);
 void conn_flush_all(void *server);
 void conn_expired(struct conn *c);
 void conn_feed_ws(struct conn *c, uint8_t *data, size_t len);

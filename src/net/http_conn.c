@@ -87,6 +87,7 @@ void http_reply(struct conn *c, int status, const char *headers, const void *bod
         conn_put(c, body, len);
     h->answering = false;
     buf_consume(&h->in, h->request_len);
+    conn_hold(c, h->in.len);
     if (h->close_after) {
         conn_finish(c);
         return;
@@ -102,6 +103,7 @@ static void upgraded(struct conn *c)
 {
     struct buf rest = c->http->in;
     size_t at = c->http->request_len;
+    conn_hold(c, 0);
     c->http->in = (struct buf){0};
     http_conn_free(c);
     conn_wait(c, c->ws_closing ? WAIT_CLOSE : WAIT_WEBSOCKET);
@@ -156,6 +158,11 @@ static bool step(struct conn *c)
     if (n == 0)
         return false;
     size_t whole = (size_t)n + (size_t)h->req.content_length;
+    if (s->handler.max_body &&
+        h->req.content_length > s->handler.max_body(&h->req, s->handler.udata)) {
+        http_conn_error(c, 413);
+        return false;
+    }
     if (h->in.len < whole) {
         if (h->req.expects_continue && !h->continued && h->in.len == (size_t)n) {
             h->continued = true;
@@ -206,6 +213,10 @@ void http_conn_input(struct conn *c, const uint8_t *data, size_t len)
     struct http_limits *l = &c->server->limits.http;
     bool fresh = !h->in.len;
     buf_append(&h->in, data, len);
+    if (!conn_hold(c, h->in.len)) {
+        http_conn_error(c, 503);
+        return;
+    }
     if (h->answering)
         return;
     if (fresh && c->wait_kind != WAIT_REQUEST)

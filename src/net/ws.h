@@ -24,6 +24,9 @@ enum ws_close_code {
     WS_INTERNAL = 1011,
     WS_RESTART = 1012,
     WS_TRY_LATER = 1013,
+    /* Ours: permanent, no client should connect again by itself. */
+    WS_UNAUTHORIZED = 4401,
+    WS_FULL = 4413,
 };
 
 enum ws_event { WS_EV_MESSAGE, WS_EV_PING, WS_EV_PONG, WS_EV_CLOSE };

@@ -8,6 +8,8 @@
  *     A payload    the same of everybody who is connected to the teller: whoever is not in it, is not
  *     q            who is in this bytecrowd? Every server answers with `A`
  *     h            I am alive; to all, while anybody is connected
+ *     s session    a session has ended; to all
+ *     u user       all sessions of a user have ended; to all
  *
  * A server of which nothing was heard for NODE_TIMEOUT_MS is dead, and its people are gone. One that
  * was only away (paused, or cut off from Redis) notices that its own heartbeat was late and tells
@@ -142,10 +144,14 @@ static void heard(void *udata, const struct feed_news *news)
             s->feed_lost_ms = now_ms();
         return;
     }
-    if (news->kind == FEED_FOLLOWING)
+    if (news->kind == FEED_FOLLOWING && s->feed_lost_ms) {
         s->feed_lost_ms = 0;
-    else if (!news->own)
+        access_recheck(s);
+    }
+    if (news->kind != FEED_FOLLOWING && !news->own)
         node_heard(s, news->node, now_ms());
+    if (news->kind == FEED_TOLD && !news->id)
+        access_heard(s, news);
     struct room *r = news->id ? table_get(&s->rooms, news->id, strlen(news->id)) : NULL;
     if (r)
         room_heard(r, news);

@@ -54,6 +54,7 @@ void room_free(struct room *r)
     room_feed_release(r);
     room_save_release(r);
     awareness_free(r->awareness);
+    policy_release(&r->policy);
     ydoc_free(r->doc);
     shared_unref(r->full);
     buf_release(&r->out);
@@ -145,8 +146,23 @@ static void answer_step1(struct room *r, struct client *c, const uint8_t *sv, si
     ybuf_release(&u);
 }
 
+/* Who waits for an answer by HTTP is not kept until the store is back. */
+static void fail_updates(struct list *clients)
+{
+    list_each(n, clients)
+    {
+        struct client *c = container_of(n, struct client, owed);
+        if (c->kind == CLIENT_UPDATE)
+            api_update_failed(c);
+    }
+}
+
 void room_tell_store_state(struct room *r)
 {
+    if (r->failing) {
+        fail_updates(&r->owed);
+        fail_updates(&r->owing);
+    }
     list_each(n, &r->members)
     {
         struct client *c = container_of(n, struct client, node);
@@ -162,6 +178,11 @@ void room_tell_store_state(struct room *r)
 
 static void welcome(struct room *r, struct client *c)
 {
+    const char *why;
+    if (!room_admits(r, c, &why)) {
+        room_cut_off(c, WS_UNAUTHORIZED, why);
+        return;
+    }
     send_step1(r, c);
     send_everybody(r, c);
     if (c->receipts && r->failing) {
@@ -187,6 +208,7 @@ void room_leave(struct client *c)
     struct room *r = c->room;
     if (!r)
         return;
+    access_left(r->srv, c);
     c->room = NULL;
     list_remove(&c->node);
     list_remove(&c->owed);
@@ -204,7 +226,7 @@ void room_leave(struct client *c)
 void room_live(struct room *r)
 {
     r->phase = ROOM_LIVE;
-    list_each(n, &r->readers) routes_raw_ready(container_of(n, struct client, node));
+    list_each(n, &r->readers) routes_reader_ready(container_of(n, struct client, node));
     list_each(n, &r->members) welcome(r, container_of(n, struct client, node));
     list_each(n, &r->members)
     {
@@ -235,9 +257,7 @@ void room_changed(struct room *r, bool here)
     room_due(r);
 }
 
-/* Cuts a client off from its room with a close code. Its connection goes when the peer has
- * answered. */
-static void cut_off(struct client *c, int code, const char *reason)
+void room_cut_off(struct client *c, int code, const char *reason)
 {
     log_info("client cut off", LOG_STR("name", c->room->name), LOG_STR("peer", conn_peer(c->conn)),
              LOG_INT("code", code), LOG_STR("reason", reason));
@@ -305,29 +325,39 @@ int room_take(struct room *r, const void *update, size_t len)
     return error;
 }
 
-static void update(struct client *c, const uint8_t *data, size_t len)
+/* The first change makes a bytecrowd, which stays. Two bytes are the update that changes nothing: every client's answer to
+ * an empty one. */
+static bool may_create(struct room *r, struct client *c, size_t len)
+{
+    return !r->fresh || len <= 2 || !guard_take(r->srv, LIMIT_CREATE, c);
+}
+
+int room_update(struct client *c, const uint8_t *data, size_t len, const char **why)
 {
     struct room *r = c->room;
     struct y_applied applied = {0};
-    int error;
     if (len > r->srv->opts.max_update) {
-        cut_off(c, WS_TOO_BIG, "update too large");
-        return;
+        *why = "update too large";
+        return WS_TOO_BIG;
     }
     if (!fits(r, data, len)) {
-        cut_off(c, 4413, "this bytecrowd is full");
-        return;
+        *why = "this bytecrowd is full";
+        return WS_FULL;
     }
-    error = ydoc_apply(r->doc, data, len, &applied);
+    if (!may_create(r, c, len)) {
+        *why = "too many new bytecrowds from your address";
+        return WS_TRY_LATER;
+    }
+    int error = ydoc_apply(r->doc, data, len, &applied);
     if (error < 0) {
-        int code = error == Y_ERR_LIMIT   ? WS_POLICY
-                   : error == Y_ERR_NOMEM ? WS_TRY_LATER
-                                          : WS_BAD_PAYLOAD;
-        cut_off(c, code, y_strerror(error));
-        return;
+        *why = y_strerror(error);
+        return error == Y_ERR_LIMIT   ? WS_POLICY
+               : error == Y_ERR_NOMEM ? WS_TRY_LATER
+                                      : WS_BAD_PAYLOAD;
     }
     c->received++;
     if (applied.changed || applied.pending) {
+        r->fresh = false;
         r->doc_bytes += len;
         r->doc_bytes_exact = false;
         room_tell_update(r, data, len);
@@ -336,6 +366,17 @@ static void update(struct client *c, const uint8_t *data, size_t len)
     }
     if (c->receipts)
         room_save_owe(r, c);
+    return 0;
+}
+
+static void updated(struct client *c, const uint8_t *data, size_t len)
+{
+    const char *why;
+    int code;
+    if (*c->link) /* they may only watch, whatever they send */
+        return;
+    if ((code = room_update(c, data, len, &why)))
+        room_cut_off(c, code, why);
 }
 
 static void awareness(struct client *c, const uint8_t *data, size_t len)
@@ -350,9 +391,9 @@ static void awareness(struct client *c, const uint8_t *data, size_t len)
     }
     buf_release(&truth);
     if (error == AWARENESS_MALFORMED)
-        cut_off(c, WS_BAD_PAYLOAD, "malformed awareness");
+        room_cut_off(c, WS_BAD_PAYLOAD, "malformed awareness");
     else if (error == AWARENESS_LIMIT)
-        cut_off(c, WS_POLICY, "too much awareness");
+        room_cut_off(c, WS_POLICY, "too much awareness");
     else if (awareness_changed(r->awareness))
         room_due(r);
 }
@@ -361,7 +402,7 @@ static void early(struct client *c, const uint8_t *data, size_t len)
 {
     uint32_t n = (uint32_t)len;
     if (c->early.len + len > EARLY_MAX) {
-        cut_off(c, WS_TRY_LATER, "the bytecrowd is still being loaded");
+        room_cut_off(c, WS_TRY_LATER, "the bytecrowd is still being loaded");
         return;
     }
     buf_append(&c->early, &n, sizeof(n));
@@ -379,11 +420,11 @@ void room_message(struct client *c, const uint8_t *data, size_t len)
     /* What is asked behind the answer that was too much is not answered at all. */
     for (int n = 0; c->room && len && conn_is_open(c->conn); n++) {
         if (n == FRAME_MESSAGES) {
-            cut_off(c, WS_POLICY, "too many messages in one frame");
+            room_cut_off(c, WS_POLICY, "too many messages in one frame");
             return;
         }
         if (proto_next(&data, &len, &m, &reason) < 0) {
-            cut_off(c, WS_BAD_PAYLOAD, reason);
+            room_cut_off(c, WS_BAD_PAYLOAD, reason);
             return;
         }
         switch (m.kind) {
@@ -392,7 +433,7 @@ void room_message(struct client *c, const uint8_t *data, size_t len)
             break;
         case PROTO_STEP2:
         case PROTO_UPDATE:
-            update(c, m.data, m.len);
+            updated(c, m.data, m.len);
             break;
         case PROTO_AWARENESS:
             awareness(c, m.data, m.len);

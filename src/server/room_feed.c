@@ -198,6 +198,7 @@ void room_resume(struct room *r)
     s->op.pos = r->pos;
     s->op.acked = r->acked;
     store_queue_submit(r->srv->queue, &s->op);
+    room_ask_access(r); /* for the same reasons */
 }
 
 /* --- people elsewhere ------------------------------------------------------------------------- */
@@ -387,6 +388,8 @@ void room_heard(struct room *r, const struct feed_news *news)
         heard_told(r, news);
         break;
     case FEED_POLICY:
+        room_ask_access(r);
+        break;
     case FEED_LOST:
         break;
     }

@@ -23,12 +23,13 @@ void room_refuse(struct room *r, int code, const char *reason)
         struct client *c = container_of(n, struct client, node);
         list_remove(&c->node);
         c->room = NULL;
-        routes_raw_failed(c);
+        routes_reader_failed(c);
     }
     list_each(n, &r->members)
     {
         struct client *c = container_of(n, struct client, node);
         list_remove(&c->node);
+        access_left(r->srv, c);
         c->room = NULL;
         ws_close(c->conn, code, reason);
     }
@@ -177,6 +178,8 @@ static void loaded(struct store_op *op)
     ydoc_set_max_pending(r->doc, r->srv->opts.max_pending);
     r->pos = op->pos;
     r->known_ms = net_now_us() / 1000;
+    r->fresh = !op->has_state;
+    policy_read(&r->policy, op);
     compare_fields(r, op);
     log_debug("room opened", LOG_STR("name", r->name), LOG_INT("updates", op->update_count));
     store_op_release(op);

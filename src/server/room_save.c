@@ -84,9 +84,14 @@ bool room_all_saved(const struct room *r)
     return !r->batch && !r->waiting.len && !r->whole && !r->assure;
 }
 
+/* Who asked by HTTP is gone with that. */
 static void send_receipt(struct client *c)
 {
     struct buf b = {0};
+    if (c->kind == CLIENT_UPDATE) {
+        api_update_saved(c);
+        return;
+    }
     proto_saved(&b, c->saved);
     room_send(c, &b);
 }

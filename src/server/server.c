@@ -20,6 +20,11 @@ void server_defaults(struct server_opts *o)
         .host = "127.0.0.1",
         .port = 8080,
         .allowed_origins = "",
+        .auth = {.public_url = "", .secret = ""},
+        .limit_connects = 600,
+        .limit_creates = 60,
+        .limit_authorize = 30,
+        .limit_sign_ins = 30,
         .save_interval_ms = 100,
         .unload_ms = 30000,
         .shutdown_ms = 10000,
@@ -137,20 +142,34 @@ struct server *server_new(const struct server_opts *opts, char *err, size_t err_
     nodes_init(s);
     health_init(s);
     expiry_init(s);
+    guard_init(s);
+    access_init(s);
     net_loop_on_turn(s->loop, turn, s);
     net_loop_on_stop(s->loop, on_signal, s);
 
+    struct auth_opts auth = opts->auth;
+    routes_auth_opts(s, &auth);
+    char why[200];
+    s->auth = auth_new(&auth, s->loop, s->queue, why, sizeof(why));
+    if (!s->auth) {
+        snprintf(err, err_len, "sign-in: %s", why);
+        server_free(s);
+        return NULL;
+    }
     struct net_limits limits = {
         .max_message = opts->max_update + 64, /* the message around the update */
+        .http = {.body_bytes = HTTP_BODY_MAX},
         .max_queue = opts->max_send_queue,
         .max_connections = opts->max_connections,
         .max_per_address = opts->max_per_address ? opts->max_per_address : DEFAULT_PER_ADDRESS,
         .loopback_unlimited = !opts->max_per_address,
         .head_timeout_ms = opts->request_timeout_ms,
     };
-    struct net_handler handler = {routes_request, routes_message, routes_closed, s};
-    s->net = net_server_new(s->loop, opts->host, opts->port, &limits, &handler, err, err_len);
+    struct net_handler handler = {routes_request, routes_message, routes_closed, s,
+                                  routes_max_body};
+    s->net = net_server_new(s->loop, opts->host, opts->port, &limits, &handler, why, sizeof(why));
     if (!s->net) {
+        snprintf(err, err_len, "--listen: %s", why);
         server_free(s);
         return NULL;
     }
@@ -184,6 +203,9 @@ void server_free(struct server *s)
     expiry_release(s);
     health_release(s);
     nodes_release(s);
+    auth_free(s->auth);
+    access_release(s);
+    guard_release(s);
     net_wake_free(s->wake);
     net_timer_free(s->pace_timer);
     net_timer_free(s->stop_timer);

@@ -12,6 +12,8 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+#include "auth/auth.h"
+#include "net/address.h"
 #include "server/assets.h"
 #include "store/store.h"
 
@@ -26,6 +28,15 @@ struct server_opts {
     struct store *store; /* borrowed; must outlive the server */
     struct asset_table assets;
     const char *allowed_origins; /* comma-separated origins besides our own that may use cookies */
+
+    struct auth_opts
+        auth; /* providers, public_url, ca, timeout_ms, secret; the rest is the server's */
+    struct net_ranges trusted_proxies; /* whose X-Forwarded-For counts */
+    /* A minute, of one address, of loopback only if a trusted proxy named it, and of one session; 0: no limit. */
+    uint32_t limit_connects;  /* sockets opened */
+    uint32_t limit_creates;   /* bytecrowds that were not there before */
+    uint32_t limit_authorize; /* authorizing, and making links */
+    uint32_t limit_sign_ins;
 
     uint32_t save_interval_ms;   /* fields text and language lag behind by this at most */
     uint32_t unload_ms;          /* a room nobody is in stays in memory for this long */
@@ -45,7 +56,7 @@ void server_defaults(struct server_opts *opts);
 
 struct server;
 
-/* NULL with a reason in err if the address cannot be listened on. */
+/* NULL with a reason in err, and the option that it is about. */
 struct server *server_new(const struct server_opts *opts, char *err, size_t err_len);
 uint16_t server_port(const struct server *s);
 /* Serves. 0 if everything was saved in the end, -1 if the store did not take it in time. */

@@ -2,16 +2,23 @@
 #ifndef SERVER_SERVER_INT_H
 #define SERVER_SERVER_INT_H
 
+#include "auth/auth.h"
 #include "base/buf.h"
+#include "base/limiter.h"
 #include "base/list.h"
 #include "base/table.h"
 #include "net/conn.h"
 #include "net/loop.h"
+#include "net/address.h"
 #include "proto/awareness.h"
+#include "server/email.h"
+#include "server/name.h"
 #include "server/server.h"
 #include "store/feed.h"
 #include "store/queue.h"
 #include "y/y.h"
+
+#include <jansson.h>
 
 #define ROOT_TEXT "bytecrowdText"
 #define ROOT_MAP "bytecrowd"
@@ -19,6 +26,12 @@
 #define DEFAULT_LANGUAGE "javascript"
 
 #define COMMON_HEADERS HTTP_COMMON_HEADERS
+#define TEXT_HEADERS                                                                               \
+    COMMON_HEADERS "Content-Type: text/plain; charset=utf-8\r\n"                                   \
+                   "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+
+/* What is limited by the minute. */
+enum limit { LIMIT_CONNECT, LIMIT_CREATE, LIMIT_AUTHORIZE, LIMIT_SIGN_IN, LIMITS };
 
 struct server {
     struct server_opts opts;
@@ -45,18 +58,48 @@ struct server {
 
     struct expiry *expiry; /* expire.c; NULL: off */
     struct health *health; /* health.c */
+
+    struct auth *auth;
+    struct limiter *limits[LIMITS]; /* guard.c */
+    struct access *access;          /* access.c */
+};
+
+/* Who may open a bytecrowd. */
+struct policy {
+    bool restricted;
+    struct emails emails;                   /* a restricted one without any is nobody's */
+    char (*links)[STORE_LINK_HASH_LEN + 1]; /* of read-only links */
+    size_t link_count;
 };
 
 /* What hangs on a connection. */
-enum client_kind { CLIENT_SOCKET, CLIENT_RAW, CLIENT_HEALTH };
+enum client_kind {
+    CLIENT_SOCKET,
+    CLIENT_RAW,
+    CLIENT_HEALTH,
+    CLIENT_AUTH,   /* a request that auth.h answers */
+    CLIENT_VISIT,  /* a request that is not decided yet, visit.c */
+    CLIENT_UPDATE, /* POST /api/update */
+};
 
 struct client {
     enum client_kind kind;
     struct conn *conn;
-    struct room *room; /* NULL: cut off from it */
-    struct list node;  /* in the room's members, or its readers */
+    struct room *room;                  /* NULL: cut off from it */
+    struct list node;                   /* in the room's members, or its readers */
+    struct auth_person *person;         /* NULL: nobody that is known */
+    struct net_address address;         /* whose it is, as far as proxies are trusted */
+    bool limited;                       /* rate limits are for them */
+    struct auth_query *query;           /* under way */
+    bool rechecking;                    /* it is access.c's */
+    struct auth_exchange *exchange;     /* CLIENT_AUTH */
+    struct visit *visit;                /* CLIENT_VISIT, CLIENT_UPDATE */
+    char link[STORE_LINK_HASH_LEN + 1]; /* who has it may only watch; "" : they have the name */
     /* CLIENT_SOCKET */
     bool receipts;
+    struct awareness_identity identity; /* points into `person` */
+    struct list known;                  /* in the server's list of who is signed in; access.c */
+    uint64_t known_ms;                  /* when that was last so */
     struct awareness_owner awareness;
     struct buf early; /* messages from before the room was loaded, length-prefixed */
     uint64_t received, saving, saved; /* sync messages; see PROTO 100 */
@@ -90,6 +133,11 @@ struct room {
     struct list readers; /* struct client, CLIENT_RAW, while loading */
     size_t doc_bytes;    /* encoded size, at most */
     bool doc_bytes_exact;
+    bool fresh; /* nobody has written anything into it, ever */
+
+    /* access.c */
+    struct policy policy;
+    bool asking, ask_again;
 
     /* fan-out, room.c */
     struct buf out; /* frames due to every member */
@@ -140,10 +188,81 @@ struct room {
     size_t held_bytes;
 };
 
+/* access.c */
+void access_init(struct server *s);
+void access_release(struct server *s);
+void policy_release(struct policy *p);
+/* Of LOAD, ACCESS or AUTHORIZE: replaces it. */
+void policy_read(struct policy *p, const struct store_op *op);
+void policy_copy(struct policy *out, const struct policy *p);
+bool policy_admits(const struct policy *p, const struct auth_person *person);
+bool policy_has_link(const struct policy *p, const char *hash);
+/* Whether they may be in this room, which is live; else why not. */
+bool room_admits(const struct room *r, const struct client *c, const char **why);
+/* Reads again who may enter, and cuts off who may not. */
+void room_ask_access(struct room *r);
+/* The same, if it is open here. */
+void access_changed(struct server *s, const char *name);
+/* Known to be somebody, from now on looked after. */
+void access_identify(struct server *s, struct client *c, struct auth_person *person);
+void access_signed_out(struct server *s, const char *session, const char *user_id);
+/* Another server said so. */
+void access_heard(struct server *s, const struct feed_news *news);
+/* They are in no room any more. */
+void access_left(struct server *s, struct client *c);
+/* All who are known are to be looked up again: what was said meanwhile was not heard. */
+void access_recheck(struct server *s);
+
+/* guard.c */
+/* Takes one of a limit; 0, or the ms until there is another. */
+uint32_t guard_take(struct server *s, enum limit limit, const struct client *c);
+void guard_who(struct server *s, struct client *c, const struct http_request *req);
+bool guard_origin(const struct server *s, const struct http_request *req);
+void guard_init(struct server *s);
+void guard_release(struct server *s);
+void guard_refuse(struct conn *conn, uint32_t wait_ms);
+
+/* visit.c */
+enum visit_result { VISIT_OK, VISIT_DENIED, VISIT_UNAVAILABLE };
+struct visit {
+    struct server *srv;
+    struct client *client;          /* NULL: the connection is gone */
+    const struct http_request *req; /* as long as there is a client that was not answered */
+    char name[NAME_MAX_LEN + 1];
+    bool who; /* the session is looked up in any case */
+    struct policy policy;
+    struct store_op op;
+    void (*done)(struct store_op *op);
+    bool busy;     /* op is the queue's */
+    bool detached; /* done is to run without a client, too */
+    void (*ready)(struct visit *v, enum visit_result result);
+    json_t *body; /* of a POST; the visit's */
+};
+struct visit *visit_begin(struct server *s, struct conn *conn, const struct http_request *req,
+                          const char *name, bool who,
+                          void (*ready)(struct visit *v, enum visit_result result));
+/* Finds out who it is and whether they may, then calls `ready`, at once or later, unless the connection has gone.
+ * That answers, and calls visit_end() when all is done. */
+void visit_go(struct visit *v);
+/* Runs v->op, whose kind and arguments are set, then `done` with op->udata the visit. */
+void visit_store(struct visit *v, void (*done)(struct store_op *op));
+void visit_end(struct visit *v);
+/* The connection is gone, and so is its client. */
+void visit_lost(struct visit *v);
+
+/* api.c */
+void api_request(struct server *s, struct conn *conn, const struct http_request *req);
+size_t api_max_body(const struct http_request *req);
+void api_update_ready(struct client *c);
+void api_update_failed(struct client *c);
+void api_update_saved(struct client *c);
+
 /* room.c */
 struct room *room_open(struct server *s, const char *name);
 void room_join(struct room *r, struct client *c);
 void room_leave(struct client *c);
+/* Cuts a client off from its room with a close code. Its connection goes when the peer has answered. */
+void room_cut_off(struct client *c, int code, const char *reason);
 void room_message(struct client *c, const uint8_t *data, size_t len);
 void room_due(struct room *r);
 void room_turn(struct room *r, uint64_t now_us);
@@ -157,6 +276,15 @@ void room_changed(struct room *r, bool here);
 void room_live(struct room *r);
 /* Takes what another server or the log had: tells everybody, saves nothing. Y_OK, or an error. */
 int room_take(struct room *r, const void *update, size_t len);
+
+/* What an update of the client's own would do: 0, or a close code and why. The client's room is live. */
+int room_update(struct client *c, const uint8_t *data, size_t len, const char **why);
+
+/* room_edit.c */
+/* Makes text and language (NULL: as it is) what is given, as one more person's edit: 0, or a status of HTTP and why.
+ * The client is owed a receipt. */
+int room_edit(struct client *c, const struct buf *text, const struct buf *language,
+              const char **why);
 
 /* room_load.c */
 void room_load(struct room *r);
@@ -208,13 +336,20 @@ void health_init(struct server *s);
 void health_request(struct server *s, struct conn *c);
 void health_release(struct server *s);
 
+/* The longest body of all requests; most may have less. */
+#define HTTP_BODY_MAX ((size_t)1024 * 1024)
+
 /* routes.c */
+size_t routes_max_body(const struct http_request *req, void *udata);
+/* What auth.h asks of the server. */
+void routes_auth_opts(struct server *s, struct auth_opts *opts);
 struct client *client_new(enum client_kind kind, struct conn *conn);
 void client_free(struct client *c);
 void routes_request(struct conn *c, const struct http_request *req, void *udata);
 void routes_message(struct conn *c, uint8_t *data, size_t len, void *udata);
 void routes_closed(struct conn *c, void *udata);
-void routes_raw_ready(struct client *c);
-void routes_raw_failed(struct client *c);
+/* Of the room's `readers`: it is live, or cannot be. */
+void routes_reader_ready(struct client *c);
+void routes_reader_failed(struct client *c);
 
 #endif

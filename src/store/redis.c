@@ -14,17 +14,14 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "store/news.h"
-#include "redis/link.h"
+#include "store/redis_int.h"
 #include "store/redis_script.h"
-#include "store/store_int.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ID_MAX 255
-#define KEY_SIZE (ID_MAX + 32)
 #define LIST_COUNT "500"
 /* Upstash takes requests of 10 MB; base64 makes 4 of 3. */
 #define REST_VALUE_MAX 7000000
@@ -32,7 +29,7 @@
 /* A command with the strings that it points into. */
 struct prepared {
     struct redis_command command;
-    char keys[KEYS_ALL][KEY_SIZE], channel[NEWS_CHANNEL_MAX];
+    char keys[KEYS_ALL][REDIS_KEY_SIZE], channel[NEWS_CHANNEL_MAX];
     char pos[48], other[48], node[17], number[24], more[24];
     struct buf data, log, links;
     int script; /* -1: none */
@@ -47,17 +44,23 @@ struct redis_store {
     struct redis_command *commands;
     redisReply **replies;
     size_t cap;
+    struct redis_index index;
 };
 
 /* --- commands --------------------------------------------------------------------------------- */
 
+void redis_links_key(char out[REDIS_KEY_SIZE], const char *id)
+{
+    snprintf(out, REDIS_KEY_SIZE, "{bytecrowd:%s}:links", id);
+}
+
 static void name_keys(struct prepared *p, const char *id)
 {
-    snprintf(p->keys[KEY_FIELDS], KEY_SIZE, "bytecrowd:%s", id);
-    snprintf(p->keys[KEY_UPDATES], KEY_SIZE, "{bytecrowd:%s}:updates", id);
-    snprintf(p->keys[KEY_SNAPSHOT], KEY_SIZE, "{bytecrowd:%s}:snapshot", id);
-    snprintf(p->keys[KEY_META], KEY_SIZE, "{bytecrowd:%s}:meta", id);
-    snprintf(p->keys[KEY_LINKS], KEY_SIZE, "{bytecrowd:%s}:links", id);
+    snprintf(p->keys[KEY_FIELDS], REDIS_KEY_SIZE, "bytecrowd:%s", id);
+    snprintf(p->keys[KEY_UPDATES], REDIS_KEY_SIZE, "{bytecrowd:%s}:updates", id);
+    snprintf(p->keys[KEY_SNAPSHOT], REDIS_KEY_SIZE, "{bytecrowd:%s}:snapshot", id);
+    snprintf(p->keys[KEY_META], REDIS_KEY_SIZE, "{bytecrowd:%s}:meta", id);
+    redis_links_key(p->keys[KEY_LINKS], id);
     p->command.key = p->keys[KEY_FIELDS];
 }
 
@@ -278,7 +281,8 @@ static void prepare_simple(struct redis_store *s, struct prepared *p, const stru
         script(p, op->kind == STORE_TOUCH ? SCRIPT_TOUCH : SCRIPT_ACCESS);
 }
 
-/* read_ok() has all kinds, too, and there the compiler misses one that is new. */
+/* read_ok() has all kinds, too, and there the compiler misses one that is new. LINK_FIND is no single command
+ * (redis_index.c). */
 static void (*const prepares[])(struct redis_store *s, struct prepared *p,
                                 const struct store_op *op) = {
     [STORE_LOAD] = prepare_load,         [STORE_RESUME] = prepare_load,
@@ -307,19 +311,19 @@ static void prepare(struct redis_store *s, struct prepared *p, struct store_op *
 
 /* --- replies ---------------------------------------------------------------------------------- */
 
-static bool is_string(const redisReply *r)
+bool redis_is_string(const redisReply *r)
 {
     return r->type == REDIS_REPLY_STRING;
 }
 
 static bool read_pos(const redisReply *r, struct store_pos *pos)
 {
-    return is_string(r) && news_read_pos(r->str, (size_t)r->len, pos);
+    return redis_is_string(r) && news_read_pos(r->str, (size_t)r->len, pos);
 }
 
 static bool take_string(const redisReply *r, struct buf *out, bool *there)
 {
-    *there = is_string(r);
+    *there = redis_is_string(r);
     if (*there)
         buf_append(out, r->str, (size_t)r->len);
     return *there || r->type == REDIS_REPLY_NIL;
@@ -330,8 +334,8 @@ static bool read_entry(const redisReply *e, struct store_op *op)
     if (e->type != REDIS_REPLY_ARRAY || e->elements != 2 || !read_pos(e->element[0], &op->pos))
         return false;
     const redisReply *f = e->element[1];
-    if (f->type != REDIS_REPLY_ARRAY || f->elements != 2 || !is_string(f->element[0]) ||
-        !is_string(f->element[1]))
+    if (f->type != REDIS_REPLY_ARRAY || f->elements != 2 || !redis_is_string(f->element[0]) ||
+        !redis_is_string(f->element[1]))
         return false;
     const redisReply *name = f->element[0], *value = f->element[1];
     struct buf *u = &op->updates[op->update_count++];
@@ -356,11 +360,12 @@ static bool read_log(const redisReply *log, struct store_op *op)
 /* r: state, state64, upto, log. */
 static bool read_state(redisReply *const *r, struct store_op *op)
 {
-    bool has = is_string(r[0]);
+    bool has = redis_is_string(r[0]);
     op->pos = op->base = (struct store_pos){0};
     if (has)
         buf_append(&op->snapshot, r[0]->str, (size_t)r[0]->len);
-    else if ((has = is_string(r[1])) && !base64_decode(&op->snapshot, r[1]->str, (size_t)r[1]->len))
+    else if ((has = redis_is_string(r[1])) &&
+             !base64_decode(&op->snapshot, r[1]->str, (size_t)r[1]->len))
         return false;
     if (has && !read_pos(r[2], &op->base))
         return false;
@@ -382,7 +387,7 @@ static bool read_links(const redisReply *r, struct store_op *op)
         return false;
     for (size_t i = 0; i < r->elements; i += 2) {
         const redisReply *hash = r->element[i], *about = r->element[i + 1];
-        if (!is_string(hash) || !is_string(about) ||
+        if (!redis_is_string(hash) || !redis_is_string(about) ||
             !store_add_link(op, hash->str, (size_t)hash->len, about->str, (size_t)about->len))
             return false;
     }
@@ -427,7 +432,7 @@ static bool read_get(const redisReply *r, struct store_op *op)
         return false;
     if (!op->found)
         return true;
-    if (r->elements != 2 || !is_string(r->element[1]))
+    if (r->elements != 2 || !redis_is_string(r->element[1]))
         return false;
     long long at = strtoll(r->element[1]->str, &end, 10);
     op->expires_ms = at > 0 ? (uint64_t)at : 0;
@@ -469,21 +474,21 @@ static bool id_of(const redisReply *key, struct buf *out)
 static bool name_of(const redisReply *key, enum store_kind kind, struct buf *out)
 {
     if (kind == STORE_LIST)
-        return id_of(key, out) && out->len <= ID_MAX;
+        return id_of(key, out) && out->len <= REDIS_ID_MAX;
     buf_append(out, key->str, (size_t)key->len);
     return true;
 }
 
 static bool read_list(const redisReply *r, struct store_op *op)
 {
-    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || !is_string(r->element[0]) ||
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 2 || !redis_is_string(r->element[0]) ||
         r->element[1]->type != REDIS_REPLY_ARRAY)
         return false;
     const redisReply *keys = r->element[1];
     op->names = xcalloc(keys->elements, sizeof(*op->names));
     for (size_t i = 0; i < keys->elements; i++) {
         struct buf *name = &op->names[op->name_count];
-        if (is_string(keys->element[i]) && name_of(keys->element[i], op->kind, name))
+        if (redis_is_string(keys->element[i]) && name_of(keys->element[i], op->kind, name))
             op->name_count++;
         else
             buf_release(name);
@@ -503,6 +508,14 @@ static bool read_fields(const redisReply *r, struct store_op *op)
         op->wait_ms = r->integer > 0 ? (uint32_t)r->integer : 0;
     }
     return true;
+}
+
+/* 0: it stays; else it is gone, and these were its links. */
+static bool read_expire(const redisReply *r, struct store_op *op)
+{
+    if (r->type == REDIS_REPLY_INTEGER)
+        op->result = STORE_EXISTS;
+    return r->type == REDIS_REPLY_INTEGER || r->type == REDIS_REPLY_ARRAY;
 }
 
 /* An integer, of which `exists` means STORE_EXISTS. */
@@ -535,9 +548,12 @@ static bool read_ok(const redisReply *r, struct store_op *op)
     case STORE_SNAPSHOT:
         return read_verdict(r, op, 2);
     case STORE_IMPORT:
-    case STORE_EXPIRE:
     case STORE_LINK_ADD:
         return read_verdict(r, op, 0);
+    case STORE_EXPIRE:
+        return read_expire(r, op);
+    case STORE_LINK_REMOVE:
+        return r->type == REDIS_REPLY_ARRAY;
     case STORE_FIELDS:
         return read_fields(r, op);
     case STORE_LIST:
@@ -552,11 +568,12 @@ static bool read_ok(const redisReply *r, struct store_op *op)
     case STORE_SET:
         return read_unless_there(r, op) || r->type == REDIS_REPLY_STATUS;
     case STORE_DELETE:
-    case STORE_LINK_REMOVE:
     case STORE_TELL:
     case STORE_TOUCH:
     case STORE_PING:
         return true;
+    case STORE_LINK_FIND:
+        break;
     }
     return false;
 }
@@ -571,16 +588,39 @@ static bool is_final(const struct store_op *op, const char *error)
     return strstr(error, "WRONGTYPE");
 }
 
+bool redis_answered(struct redis_link *link, const redisReply *r, struct store_op *op)
+{
+    op->generation = redis_link_generation(link);
+    if (!r)
+        store_fail(op, STORE_UNAVAILABLE, redis_link_error(link));
+    else if (r->type == REDIS_REPLY_ERROR)
+        store_fail(op, is_final(op, r->str) ? STORE_CORRUPT : STORE_UNAVAILABLE, r->str);
+    return r && r->type != REDIS_REPLY_ERROR;
+}
+
 static void read_reply(struct redis_store *s, const redisReply *r, struct store_op *op)
 {
     op->result = STORE_OK;
-    op->generation = redis_link_generation(s->link);
-    if (!r)
-        store_fail(op, STORE_UNAVAILABLE, redis_link_error(s->link));
-    else if (r->type == REDIS_REPLY_ERROR)
-        store_fail(op, is_final(op, r->str) ? STORE_CORRUPT : STORE_UNAVAILABLE, r->str);
-    else if (!read_ok(r, op))
+    if (redis_answered(s->link, r, op) && !read_ok(r, op))
         store_fail(op, STORE_CORRUPT, "the database holds what bytecrowds did not write");
+}
+
+/* Whose links have come or gone; an import that was there already may be a second try. */
+static void note_links(struct redis_store *s, const redisReply *r, struct store_op *op)
+{
+    bool gone = op->kind == STORE_LINK_REMOVE || op->kind == STORE_EXPIRE;
+    if (op->result < 0)
+        return;
+    if (op->result == STORE_OK && (op->kind == STORE_LINK_ADD || op->kind == STORE_LINK_REMOVE) &&
+        op->data.len == STORE_LINK_HASH_LEN)
+        redis_index_note(&s->index, gone ? NULL : op, op->id, op->data.data);
+    for (size_t i = 0; op->kind == STORE_IMPORT && i < op->link_count; i++)
+        redis_index_note(&s->index, op, op->id, op->links[i].hash);
+    for (size_t i = 0; gone && i < r->elements; i++) {
+        const redisReply *hash = r->element[i];
+        if (redis_is_string(hash) && store_link_hash_ok(hash->str, (size_t)hash->len))
+            redis_index_note(&s->index, NULL, op->id, hash->str);
+    }
 }
 
 /* --- a group ---------------------------------------------------------------------------------- */
@@ -648,31 +688,43 @@ static void run_some(struct redis_store *s, struct store_op **ops, size_t n)
     run_unknown(s, n);
     for (size_t i = 0; i < n; i++) {
         read_reply(s, s->replies[i], ops[i]);
+        note_links(s, s->replies[i], ops[i]);
         redis_reply_free(s->replies[i]);
         if (s->prepared[i].data.cap + s->prepared[i].log.cap + s->prepared[i].links.cap > 4096)
             release_prepared(&s->prepared[i]);
     }
+    redis_index_settle(&s->index, s->link);
 }
 
 static bool can_run(struct store_op *op)
 {
-    if (!op->id || strlen(op->id) <= ID_MAX)
+    if (!op->id || strlen(op->id) <= REDIS_ID_MAX)
         return store_check(op);
     store_fail(op, STORE_CORRUPT, "the name is too long");
     return false;
 }
 
+enum how { NOT_AT_ALL, AS_COMMAND, IN_STEPS };
+
+static enum how how_to_run(struct store_op *op)
+{
+    if (!can_run(op))
+        return NOT_AT_ALL;
+    return op->kind == STORE_LINK_FIND ? IN_STEPS : AS_COMMAND;
+}
+
 static void run_group(struct store *base, struct store_op **ops, size_t n)
 {
     struct redis_store *s = (struct redis_store *)base;
-    size_t from = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (can_run(ops[i]))
-            continue;
-        run_some(s, ops + from, i - from);
-        from = i + 1;
+    for (size_t i = 0, end; i < n; i = end) {
+        enum how how = how_to_run(ops[i]);
+        for (end = i + 1; end < n && how_to_run(ops[end]) == how;)
+            end++;
+        if (how == AS_COMMAND)
+            run_some(s, ops + i, end - i);
+        else if (how == IN_STEPS)
+            redis_index_find(s->link, ops + i, end - i);
     }
-    run_some(s, ops + from, n - from);
 }
 
 static void close_store(struct store *base)

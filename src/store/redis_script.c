@@ -38,6 +38,8 @@
  * taken for one that nobody opened for long, and for one whose fields are newer than its log. */
 #define FORGET "redis.call('HDEL', KEYS[4], 'opened', 'fields', 'fieldspos') "
 #define THERE "redis.call('EXISTS', KEYS[1], KEYS[2], KEYS[3], KEYS[5]) > 0 "
+/* Of the links that go, whatever is under their key: a table. */
+#define HASHES "local hashes = redis.pcall('HKEYS', KEYS[5]) if hashes.err then hashes = {} end "
 #define TELL_POLICY "redis.pcall('PUBLISH', ARGV[1], 'p ' .. ARGV[2]) "
 
 static const char *const texts[SCRIPTS] = {
@@ -154,15 +156,15 @@ static const char *const texts[SCRIPTS] = {
         "redis.pcall('PUBLISH', ARGV[1], 'u ' .. ARGV[2] .. ' 0-1 ' .. id .. ' ') "
         "return 1",
 
-    /* ARGV: age in ms. -> 1: it is gone, 0: opened since, or marked now */
+    /* ARGV: age in ms. -> hashes of the links that it had: it is gone, 0: opened since, or marked now */
     [SCRIPT_EXPIRE] = NOW "local opened = redis.call('HGET', KEYS[4], 'opened') "
                           "if not opened then "
                           "  if " THERE "then " MARK_OPENED "return 0 end "
-                          "  return 1 "
+                          "  return {} "
                           "end "
-                          "if now - tonumber(opened) < tonumber(ARGV[1]) then return 0 end "
+                          "if now - tonumber(opened) < tonumber(ARGV[1]) then return 0 end " HASHES
                           "redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]) "
-                          "return 1",
+                          "return hashes",
 
     [SCRIPT_TOUCH] = "if " THERE "then " NOW MARK_OPENED "end return 1",
 
@@ -185,10 +187,13 @@ static const char *const texts[SCRIPTS] = {
                         "redis.call('HLEN', KEYS[5]) >= tonumber(ARGV[5]) then return 0 end "
                         "redis.call('HSET', KEYS[5], ARGV[3], ARGV[4]) " TELL_POLICY "return 1",
 
-    /* ARGV: channel, node, hash or *. -> 1 */
-    [SCRIPT_LINK_REMOVE] = "local n = ARGV[3] == '*' and redis.call('UNLINK', KEYS[5]) or "
-                           "redis.call('HDEL', KEYS[5], ARGV[3]) "
-                           "if n > 0 then " TELL_POLICY "end return 1",
+    /* ARGV: channel, node, hash or *. -> hashes of what is gone, if it was * */
+    [SCRIPT_LINK_REMOVE] = "if ARGV[3] == '*' then " HASHES
+                           "  if redis.call('UNLINK', KEYS[5]) > 0 then " TELL_POLICY "end "
+                           "  return hashes "
+                           "end "
+                           "if redis.call('HDEL', KEYS[5], ARGV[3]) > 0 then " TELL_POLICY "end "
+                           "return {}",
 
     /* -> {nil}, or value, when it expires in ms (-1: never). Redis 6.2 says only how long it lives
      * on. */

@@ -45,6 +45,8 @@ const char *const sqlite_sql[SQLITE_STATEMENTS] = {
     [LIST_KEYS] = "SELECT key FROM auth WHERE key > ?1 AND key >= '" STORE_KEYS_LISTED
                   "' AND key < '" STORE_KEYS_END "' AND" LIVES " ORDER BY key LIMIT " LIST_MOST,
     [PING] = "SELECT 1 FROM sqlite_master LIMIT 1",
+    [GET_CHANGES] = "PRAGMA data_version",
+    [FIND_LINK] = "SELECT id FROM links WHERE hash = ?1 LIMIT 1",
     [BEGIN] = "BEGIN IMMEDIATE",
     [HAS_STATE] = "SELECT " IN_UPDATES " OR " IN_SNAPSHOTS,
     [HAS_ANYTHING] = "SELECT " IN_FIELDS " OR " IN_UPDATES " OR " IN_SNAPSHOTS " OR " IN_LINKS,
@@ -331,11 +333,17 @@ static int list(struct sqlite_store *s, enum sqlite_statement which, struct stor
     return rc;
 }
 
-static int ping(struct sqlite_store *s)
+/* What was written through this connection does not count. */
+static int ping(struct sqlite_store *s, struct store_op *op)
 {
-    int64_t one;
+    int64_t one, version;
     int rc = step_number(s, PING, &one);
-    return rc == SQLITE_ROW ? SQLITE_DONE : rc;
+    if (rc == SQLITE_ROW)
+        rc = step_number(s, GET_CHANGES, &version);
+    if (rc != SQLITE_ROW)
+        return rc;
+    op->changes = (uint64_t)version;
+    return SQLITE_DONE;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -507,6 +515,26 @@ static int remove_link(struct sqlite_store *s, struct store_op *op)
     return step(s, DELETE_LINK);
 }
 
+/* On failure the hash stays, for another try. */
+static int find_link(struct sqlite_store *s, struct store_op *op)
+{
+    struct buf id = {0};
+    sqlite3_stmt *st = s->statements[FIND_LINK];
+    bind_text(st, 1, &op->data);
+    int rc = step(s, FIND_LINK);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return rc;
+    op->found = rc == SQLITE_ROW;
+    if (op->found) {
+        read_column(st, 0, &id);
+        finish(s, FIND_LINK);
+    }
+    buf_str(&id);
+    buf_release(&op->data);
+    op->data = id;
+    return SQLITE_DONE;
+}
+
 /* --- keys ------------------------------------------------------------------------------------- */
 
 static sqlite3_stmt *with_key(struct sqlite_store *s, enum sqlite_statement which,
@@ -589,7 +617,7 @@ static int run_one(struct sqlite_store *s, struct store_op *op)
     case STORE_TELL:
         return SQLITE_DONE;
     case STORE_PING:
-        return ping(s);
+        return ping(s, op);
     case STORE_LIST:
     case STORE_LIST_KEYS:
         return list(s, op->kind == STORE_LIST ? LIST_IDS : LIST_KEYS, op);
@@ -603,6 +631,8 @@ static int run_one(struct sqlite_store *s, struct store_op *op)
         return access_of(s, op);
     case STORE_AUTHORIZE:
         return authorize(s, op);
+    case STORE_LINK_FIND:
+        return find_link(s, op);
     case STORE_LINK_ADD:
     case STORE_LINK_REMOVE:
         return op->kind == STORE_LINK_ADD ? add_link(s, op) : remove_link(s, op);
@@ -625,6 +655,7 @@ static bool writes(const struct store_op *op)
     case STORE_LIST:
     case STORE_LIST_KEYS:
     case STORE_ACCESS:
+    case STORE_LINK_FIND:
     case STORE_GET:
         return false;
     default:
@@ -632,14 +663,23 @@ static bool writes(const struct store_op *op)
     }
 }
 
+/* What a server does not keep in memory may be changed beside it. */
+static bool may_run(const struct sqlite_store *s, struct store_op *op)
+{
+    bool access =
+        op->kind == STORE_AUTHORIZE || op->kind == STORE_LINK_ADD || op->kind == STORE_LINK_REMOVE;
+    bool ok = !writes(op) || (!s->read_only && (access || !s->beside));
+    if (!ok)
+        store_fail(op, STORE_UNAVAILABLE,
+                   s->read_only ? "the file was opened for reading only"
+                                : "beside a server only who may enter can be changed");
+    return ok && store_check(op);
+}
+
 /* A write that fails alone is undone alone, so the others can be committed. */
 static void run_guarded(struct sqlite_store *s, struct store_op *op)
 {
-    if (s->read_only && writes(op)) {
-        store_fail(op, STORE_UNAVAILABLE, "the file was opened for reading only");
-        return;
-    }
-    if (!store_check(op))
+    if (!may_run(s, op))
         return;
     op->result = STORE_OK;
     int rc = step(s, SAVEPOINT);

@@ -3,7 +3,8 @@
  *
  * Only one server may have the file open: two would not see each other's edits. An exclusive lock
  * on FILE.lock says so; it goes with the process. Whoever only reads needs no lock: in WAL mode a
- * reader sees one state of the file, however long it looks, and nobody waits for it.
+ * reader sees one state of the file, however long it looks, and nobody waits for it. Nor does who
+ * changes what servers do not keep (store_opts.beside), for which SQLite's own locks are enough.
  */
 #include "base/mem.h"
 #include "store/sqlite_int.h"
@@ -52,6 +53,7 @@ static const char *const upgrades[] = {
     " PRIMARY KEY (id, hash)) WITHOUT ROWID;"
     "CREATE TABLE auth (key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL, expires_at INTEGER);"
     "CREATE INDEX auth_by_expiry ON auth (expires_at) WHERE expires_at IS NOT NULL;",
+    "CREATE INDEX links_by_hash ON links (hash);",
 };
 #define SCHEMA_VERSION ((int)(sizeof(upgrades) / sizeof(upgrades[0])))
 
@@ -204,6 +206,10 @@ static int prepare_all(struct sqlite_store *s, char *err, size_t err_len)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+#define PRAGMAS                                                                                    \
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"                                        \
+    "PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;"
+
 static int open_to_write(struct sqlite_store *s, const char *path, const struct store_opts *opts,
                          char *err, size_t err_len)
 {
@@ -216,12 +222,55 @@ static int open_to_write(struct sqlite_store *s, const char *path, const struct 
         snprintf(reason, sizeof(reason), "%s", sqlite3_errmsg(s->db));
     else
         sqlite3_busy_timeout(s->db, (int)opts->timeout_ms);
-    if (ok &&
-        execute(s,
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                "PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY;",
-                reason, sizeof(reason)) == 0 &&
+    if (ok && execute(s, PRAGMAS, reason, sizeof(reason)) == 0 &&
         prepare_schema(s, reason, sizeof(reason)) == 0 &&
+        prepare_all(s, reason, sizeof(reason)) == 0)
+        return 0;
+    snprintf(err, err_len, "%s: %s", path, reason);
+    return -1;
+}
+
+/* An older file is brought up to date, if no server has it. Else the lock is not taken: a server that is
+ * started meanwhile must not find it in use. */
+static int prepare_beside(struct sqlite_store *s, const char *path, char *reason, size_t len)
+{
+    int version = 0;
+    if (schema_version(s, &version) != SQLITE_OK) {
+        snprintf(reason, len, "%s", sqlite3_errmsg(s->db));
+        return -1;
+    }
+    if (version <= 0) {
+        snprintf(reason, len, "holds no bytecrowds");
+        return -1;
+    }
+    if (too_new(version, reason, len) < 0)
+        return -1;
+    if (version == SCHEMA_VERSION)
+        return 0;
+    if (take_lock(s, path, reason, len) < 0) {
+        snprintf(reason, len, "is in use by an older bytecrowds (schema %d, this one writes %d)",
+                 version, SCHEMA_VERSION);
+        return -1;
+    }
+    return prepare_schema(s, reason, len);
+}
+
+static int open_beside(struct sqlite_store *s, const char *path, const struct store_opts *opts,
+                       char *err, size_t err_len)
+{
+    char reason[256];
+    /* Never makes a file: whoever mistyped its name must not believe that something is restricted now. */
+    if (access(path, R_OK | W_OK) != 0) {
+        snprintf(err, err_len, "%s: %s", path, strerror(errno));
+        return -1;
+    }
+    bool ok = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK;
+    if (!ok)
+        snprintf(reason, sizeof(reason), "%s", sqlite3_errmsg(s->db));
+    else
+        sqlite3_busy_timeout(s->db, (int)opts->timeout_ms);
+    if (ok && prepare_beside(s, path, reason, sizeof(reason)) == 0 &&
+        execute(s, PRAGMAS, reason, sizeof(reason)) == 0 &&
         prepare_all(s, reason, sizeof(reason)) == 0)
         return 0;
     snprintf(err, err_len, "%s: %s", path, reason);
@@ -304,7 +353,9 @@ struct store *sqlite_open(const char *path, const struct store_opts *opts, char 
     s->base.max_value = VALUE_MAX;
     s->lock = -1;
     s->read_only = opts->read_only;
+    s->beside = opts->beside && !s->read_only;
     int opened = s->read_only ? open_to_read(s, path, opts, err, err_len)
+                 : s->beside  ? open_beside(s, path, opts, err, err_len)
                               : open_to_write(s, path, opts, err, err_len);
     if (opened == 0)
         return &s->base;

@@ -24,6 +24,8 @@ enum sqlite_statement {
     GET_VALUE,
     LIST_KEYS,
     PING,
+    GET_CHANGES,
+    FIND_LINK,
     /* Up to here all that a file needs that is only read, with any schema. */
     BEGIN,
     HAS_STATE,
@@ -60,7 +62,7 @@ struct sqlite_store {
     sqlite3 *db;
     sqlite3_stmt *statements[SQLITE_STATEMENTS]; /* NULL behind SQLITE_READING if read_only */
     int lock;                                    /* -1: none */
-    bool read_only;
+    bool read_only, beside;                      /* see store_opts */
 };
 
 /* Their text; it stands beside what runs them. */

@@ -75,6 +75,12 @@ static bool key_ok(const char *key)
            !starts(key, "{bytecrowd");
 }
 
+static bool is_about_link(const struct store_op *op)
+{
+    return op->kind == STORE_LINK_ADD || op->kind == STORE_LINK_REMOVE ||
+           op->kind == STORE_LINK_FIND;
+}
+
 bool store_check(struct store_op *op)
 {
     bool ok = true;
@@ -82,14 +88,12 @@ bool store_check(struct store_op *op)
         op->expires_ms = EXPIRES_MAX;
     if (op->kind == STORE_GET || op->kind == STORE_SET || op->kind == STORE_DELETE)
         ok = key_ok(op->key);
-    else if (op->kind == STORE_LINK_ADD || op->kind == STORE_LINK_REMOVE)
+    else if (is_about_link(op))
         ok = store_link_hash_ok(op->data.data, op->data.len) ||
              (op->kind == STORE_LINK_REMOVE && is_all(&op->data));
     if (!ok)
         store_fail(op, STORE_CORRUPT,
-                   op->kind == STORE_LINK_ADD || op->kind == STORE_LINK_REMOVE
-                       ? "this is no hash of a link"
-                       : "this cannot be a key");
+                   is_about_link(op) ? "this is no hash of a link" : "this cannot be a key");
     return ok;
 }
 

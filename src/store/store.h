@@ -71,7 +71,7 @@ enum store_kind {
     STORE_FIELDS,
     /* id (NULL: to every server), data: tells other servers, once, and is not kept. Nothing in SQLite. */
     STORE_TELL,
-    /* Is the store there? */
+    /* Is the store there? -> changes. */
     STORE_PING,
     /* cursor -> names, cursor: some bytecrowds at a time, of which some may come twice; an empty cursor begins and
      * is returned at the end. */
@@ -96,7 +96,8 @@ enum store_kind {
     STORE_LINK_ADD,
     /* id, data (the hash, or "*": all of them). STORE_OK also if there was none. Others are told if there was one. */
     STORE_LINK_REMOVE,
-    /* data (a hash) -> found, data (the id that it belongs to). Whoever has a link does not know the name. */
+    /* data (the hash of a link) -> found, data (the id that it belongs to, NUL behind it; empty if it is not found):
+     * whoever has a link does not know the name. Without a result the hash stays. */
     STORE_LINK_FIND,
 
     /* key -> found, data, expires_ms. What has expired is not found. */
@@ -136,14 +137,15 @@ struct store_op {
     bool touch;     /* LOAD: somebody opens it */
     bool force;     /* AUTHORIZE */
     bool if_absent; /* SET */
-    bool found;     /* GET */
+    bool found;     /* GET, LINK_FIND */
     uint64_t expires_ms;  /* GET, SET: since the epoch; 0: never */
     struct store_pos pos; /* in: SNAPSHOT, RESUME, FIELDS. out: APPEND, SEED, LOAD, RESUME (the last
                              of the log, or of the snapshot if the log is empty) */
     struct store_pos acked; /* RESUME: the last that an append of ours returned */
     struct store_pos base;  /* out: LOAD, RESUME whole: the snapshot's */
-    uint64_t
-        changes;    /* PING: another number than before if another process wrote (SQLite); else 0 */
+    /* PING: another number than at the last ping of this store if another process wrote meanwhile, also one that
+     * is none of ours (SQLite); always 0 in Redis, where the feed tells. */
+    uint64_t changes;
     uint64_t batch; /* APPEND: grows with each new one of this room; 0: may be appended twice */
     uint32_t interval_ms, wait_ms; /* FIELDS */
     uint64_t hash;                 /* FIELDS: of what is written, for other servers (FEED_FIELDS) */
@@ -182,7 +184,9 @@ struct store;
 struct store_opts {
     uint32_t timeout_ms; /* connecting and each answer; default 5 000 */
     bool read_only;      /* SQLite: beside a server that has the file open */
-    bool beside; /* SQLite: to write AUTHORIZE and links beside a server that has the file open */
+    /* SQLite: for AUTHORIZE, LINK_ADD and LINK_REMOVE, beside a server that has the file open or not; other writes are
+     * refused. The file must be there. A server notices by the changes of its pings. */
+    bool beside;
     const char
         *tls_ca; /* rediss:, https: PEM file with the certificates to trust; NULL: the system's */
     const char *tls_cert; /* client certificate and key, PEM; NULL: none */

@@ -49,11 +49,19 @@ test('the README has every option that --help has, with the same default', () =>
   }
 })
 
-const GOOD = { listen: '127.0.0.1:0', store: 'sqlite::memory:', 'store-replicas': '2', 'allowed-origins': 'https://a.example', 'log-level': 'debug', 'log-format': 'json' }
+const PROVIDERS = path.join(tempFolder(), 'providers.json')
+writeFileSync(PROVIDERS, '[{"id":"work","type":"oidc","issuer":"https://id.example","clientId":"a","clientSecret":"b"}]')
+const GOOD = { 'public-url': 'https://code.example', 'github-url': 'https://github.example', 'oidc-issuer': 'https://id.example', providers: PROVIDERS, 'trusted-proxies': '10.0.0.0/8, loopback', listen: '127.0.0.1:0', store: 'sqlite::memory:', 'store-replicas': '2', 'allowed-origins': 'https://a.example', 'log-level': 'debug', 'log-format': 'json' }
 const BAD = {
   listen: ['', '8080', ':8080', '127.0.0.1', '127.0.0.1:', '127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1:80x', '::1:80', `${'a'.repeat(300)}:80`],
   store: ['', 'mysql://x', 'sqlite', 'redis://', 'redis://host:99999', 'redis://host/x'],
   'store-replicas': ['', 'x', '-1', '17', '1K'],
+  'trusted-proxies': ['x', '10.0.0.0/33', '10.0.0.0/8;::1', '1.2.3'],
+  ...Object.fromEntries(['connects', 'creates', 'authorize', 'sign-ins'].map(of => [`limit-${of}`, ['', 'x', '-1', '1K', '99999999999']])),
+  URL: [''],
+  ID: [''],
+  SECRET: [''],
+  NAME: [''],
   'log-level': ['', 'INFO', 'verbose'],
   'log-format': ['', 'xml'],
   MS: ['', 'x', '-1', '1.5', '1m', '1 s', '99999999999999999999', '0x10', '1e3', ' 1'],
@@ -126,13 +134,27 @@ test('unknown flags, variables and left-overs are refused', () => {
   refused(['--max-pending', '2M', '--max-document', '1M'], {}, /max-pending is more than --max-document/)
   refused(['--store-cert', '/dev/null'], {}, /--store-cert and --store-key go together/)
   refused(['--store', 'https://redis.example'], {}, /this URL needs a token: set UPSTASH_REDIS_REST_TOKEN/)
+  refused(['--github-id', 'a'], {}, /--github-id and --github-secret go together/)
+  refused(['--github-url', 'https://g.example'], {}, /--github-url needs --github-id/)
+  refused(['--oidc-issuer', 'https://i.example', '--oidc-id', 'a'], {}, /--oidc-issuer, --oidc-id and --oidc-secret go together/)
+  refused(['--oidc-issuer', 'i.example', '--oidc-id', 'a', '--oidc-secret', 'b'], {}, /has to be https/)
+  refused(['--listen', '0.0.0.0:0', '--github-id', 'a', '--github-secret', 'b'], {}, /sign-in needs --public-url/)
+  for (const url of ['code.example', 'https://code.example/path', 'https://Code.example', 'https://', 'ftp://code.example']) refused(['--public-url', url], {}, /--public-url: https:\/\/host/)
+  for (const [text, why] of [['', /is no JSON/], ['{}', /not a JSON array/], ['[1]', /provider 1: a provider has/], ['[{"id":"A","type":"github","clientId":"a","clientSecret":"b"}]', /"id" has to be/],
+    ['[{"id":"a","type":"oidc","clientId":"a","clientSecret":"b"}]', /"type" is/], ['[{"id":"a","type":"github","clientId":"a","clientSecret":"hidden","surprise":1}]', /a provider has/],
+    ['[{"id":"a","type":"github","clientId":"a","clientSecret":"b"},{"id":"a","type":"github","clientId":"a","clientSecret":"b"}]', /provider 2: two providers/]]) {
+    const file = path.join(tempFolder(), 'providers.json')
+    writeFileSync(file, text)
+    refused(['--providers', file], {}, why)
+  }
+  refused(['--providers', '/no/such/file'], {}, /cannot be read/)
   refused(['--force', '--existing=skip'], {}, /unknown option --force/)
 })
 
 test('every option is taken as a flag, as --flag=value and as a variable', async () => {
   const { ca, cert, key } = certificates()
   const files = { store: 'rediss://127.0.0.1:1/0', 'store-ca': ca, 'store-cert': cert, 'store-key': key }
-  const value = name => files[name] ?? GOOD[name] ?? { MS: '2s', BYTES: '8M', N: '5000', FILE: '/dev/null', DURATION: '90d' }[placeholder(name)]
+  const value = name => files[name] ?? GOOD[name] ?? { MS: '2s', BYTES: '8M', N: '5000', FILE: '/dev/null', DURATION: '90d', ID: 'abc', SECRET: 'shh', NAME: 'Work' }[placeholder(name)]
   for (const how of ['flag', 'equals', 'variable']) {
     const args = []
     const env = {}

@@ -133,7 +133,7 @@ test('files: other methods are not allowed', async () => {
 })
 
 test('files: what is not there', async () => {
-  for (const url of ['/assets/', '/assets/app.js', '/assets/../index.html', script + 'x', script + '/', script.slice(0, -1), '/index.html', '/editor.html', '/error.html', '/a/b', '/a//', '/api/', '/a/raw/', '/a/raw/b', '/raw/raw', '/ws', '/api', '/api/update', '/admin', '/metrics']) {
+  for (const url of ['/assets/', '/assets/app.js', '/assets/../index.html', script + 'x', script + '/', script.slice(0, -1), '/index.html', '/editor.html', '/error.html', '/a/b', '/a//', '/api/', '/a/raw/', '/a/raw/b', '/raw/raw', '/ws', '/api', '/admin', '/metrics']) {
     const { status, headers, body } = await request(url)
     assert.equal(status, 404, url)
     assert.match(headers['content-type'], /^text\/html/)

@@ -103,7 +103,7 @@ static void *run(void *udata)
 static void start(struct net_limits limits)
 {
     char err[200];
-    struct net_handler h = {on_request, on_message, on_closed, NULL};
+    struct net_handler h = {on_request, on_message, on_closed, NULL, NULL};
     log_setup(LOG_ERROR, false);
     memset(&srv, 0, sizeof(srv));
     srv.loop = net_loop_new();

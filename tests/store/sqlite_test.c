@@ -231,7 +231,7 @@ TEST(sqlite_a_file_of_the_first_version_is_upgraded)
     snprintf(url, sizeof(url), "sqlite:%s", path);
     for (int i = 0; i < 2; i++) {
         struct store *s = store_must_open(url, 5000);
-        CHECK_STR(shell("sqlite3 '%s' 'pragma user_version'", path), "3");
+        CHECK_STR(shell("sqlite3 '%s' 'pragma user_version'", path), "4");
         expect_schema_1(s);
         CHECK_EQ(expire(s, "room", 1000000), STORE_EXISTS);
         store_close(s);
@@ -310,7 +310,7 @@ TEST(sqlite_a_file_of_the_second_version_is_upgraded)
     CHECK_STR(shell("sqlite3 '%s' 'pragma user_version'", path), "2");
     for (int i = 0; i < 2; i++) {
         s = store_must_open(url, 5000);
-        CHECK_STR(shell("sqlite3 '%s' 'pragma user_version'", path), "3");
+        CHECK_STR(shell("sqlite3 '%s' 'pragma user_version'", path), "4");
         expect_schema_2(s);
         store_close(s);
     }

@@ -97,6 +97,86 @@ TEST(cluster_holds_keys_and_who_may_enter)
     store_close(s);
 }
 
+/* id NULL: its bytecrowd has no such link any more. */
+static void leads(struct store *s, const char *hash, const char *id)
+{
+    struct store_op op = {.kind = STORE_LINK_FIND}, *one = &op;
+    buf_puts(&op.data, hash);
+    store_run(s, &one, 1);
+    CHECK_STR(op.error, "");
+    CHECK_STR(buf_str(&op.data), id ? id : "");
+    CHECK_EQ(op.found, id != NULL);
+    store_op_release(&op);
+}
+
+/* Links of 40 bytecrowds, by LINK_ADD and by IMPORT, in one group; how they lead there, and how they go. */
+static void check_links(struct store *s, struct store *other)
+{
+    enum { N = 40 };
+    static char hashes[N][65], ids[N][24];
+    struct store_op ops[N], *list[N], expire = {.kind = STORE_EXPIRE}, *one = &expire;
+    for (int i = 0; i < N; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "linked-%d", i);
+        for (int k = 0; k < 4; k++)
+            snprintf(hashes[i] + 16 * k, 17, "%016" PRIx64, test_rand());
+        ops[i] = (struct store_op){.kind = i % 2 ? STORE_IMPORT : STORE_LINK_ADD, .id = ids[i]};
+        list[i] = &ops[i];
+        buf_puts(&ops[i].data, hashes[i]);
+        if (i % 2) {
+            ops[i].links = calloc(1, sizeof(*ops[i].links));
+            ops[i].link_count = 1;
+            strcpy(ops[i].links[0].hash, hashes[i]);
+        }
+    }
+    store_run(s, list, N);
+    for (int i = 0; i < N; i++) {
+        CHECK_EQ(ops[i].result, STORE_OK);
+        leads(i % 3 ? s : other, hashes[i], ids[i]);
+        store_op_release(&ops[i]);
+        ops[i] = (struct store_op){.kind = STORE_LINK_REMOVE, .id = ids[i]};
+        buf_puts(&ops[i].data, i % 2 ? "*" : hashes[i]);
+    }
+    store_run(s, list, N - 2);
+    for (int i = 0; i < N; i++) {
+        CHECK_EQ(ops[i].result, STORE_OK);
+        leads(i % 3 ? s : other, hashes[i], i < N - 2 ? NULL : ids[i]);
+        store_op_release(&ops[i]);
+    }
+    for (int i = N - 2; i < N; i++) {
+        expire.id = ids[i];
+        store_run(s, &one, 1); /* one that was added is marked as opened by the first */
+        store_run(s, &one, 1);
+        leads(s, hashes[i], NULL);
+    }
+}
+
+TEST(cluster_links_lead_to_their_bytecrowds)
+{
+    char url[100];
+    cluster_start();
+    cluster_flush();
+    snprintf(url, sizeof(url), "redis+cluster://127.0.0.1:%d", cluster_nodes[0].port);
+    struct store *s = store_must_open(url, 2000);
+    check_links(s, s);
+    for (int n = 0; n < 3; n++)
+        CHECK_STR(redis_cli(&cluster_nodes[n], "--scan --pattern '*link*' | wc -l"), "0");
+    store_close(s);
+}
+
+TEST(rest_links_lead_to_their_bytecrowds)
+{
+    char err[256] = "";
+    redis_cli(redis_shared(), "flushall");
+    struct store_opts opts = {.timeout_ms = 2000, .token = "a-token"};
+    struct store *r = store_open(upstash_shared()->url, &opts, err, sizeof(err));
+    struct store *d = store_must_open(redis_shared()->url, 2000);
+    CHECK(r);
+    check_links(r, d);
+    CHECK_STR(redis_cli(redis_shared(), "--scan --pattern '*link*' | wc -l"), "0");
+    store_close(r);
+    store_close(d);
+}
+
 TEST(rest_has_the_same_keys_and_says_the_same_of_who_may_enter)
 {
     static const char hash[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";

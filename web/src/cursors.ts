@@ -6,12 +6,15 @@ import { Annotation, type Extension, RangeSet } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, ViewPlugin, type ViewUpdate, WidgetType } from "@codemirror/view";
 import type { Awareness } from "y-protocols/awareness";
 import * as Y from "yjs";
-import { inkOn, PERSON_MAX } from "./names";
+import { checkMark, element } from "./dom";
+import { cleanName, inkOn } from "./names";
 
 export interface Person {
     id: number;
     name: string;
     color: string;
+    email: string; // of those who are verified
+    verified: boolean; // the server says so: nobody can say it of themselves
     self: boolean;
 }
 
@@ -22,9 +25,11 @@ const LABEL_MS = 2500;
 
 export function person(awareness: Awareness, id: number): Person {
     const user = (awareness.getStates().get(id)?.user ?? {}) as Record<string, unknown>;
-    const name = typeof user.name === "string" && user.name.trim() ? user.name.trim() : "Somebody";
+    const name = (typeof user.name === "string" && cleanName(user.name)) || "Somebody";
+    const verified = user.verified === true;
+    const email = verified && typeof user.email === "string" ? user.email : "";
     const color = typeof user.color === "string" && COLOR.test(user.color) ? user.color : "#5c6370";
-    return { id, name: [...name].slice(0, PERSON_MAX).join(""), color, self: id === awareness.clientID };
+    return { id, name, color, email, verified, self: id === awareness.clientID };
 }
 
 // Where somebody's selection is in the text now; null if it is not there.
@@ -53,8 +58,8 @@ class Caret extends WidgetType {
         super();
     }
     override eq(other: Caret): boolean {
-        const { name, color, id } = this.who;
-        return id === other.who.id && name === other.who.name && color === other.who.color &&
+        const { name, color, id, verified } = this.who;
+        return id === other.who.id && name === other.who.name && color === other.who.color && verified === other.who.verified &&
             this.place === other.place && this.below === other.below && this.fresh === other.fresh;
     }
     override toDOM(): HTMLElement {
@@ -62,9 +67,8 @@ class Caret extends WidgetType {
         caret.className = "cm-peer" + (this.below ? " cm-peer-below" : "") + (this.fresh ? " cm-peer-fresh" : "");
         caret.style.setProperty("--peer", this.who.color);
         caret.style.setProperty("--peer-ink", inkOn(this.who.color));
-        const label = document.createElement("span");
-        label.className = "cm-peer-name";
-        label.textContent = this.who.name;
+        const label = element("span", "cm-peer-name");
+        label.append(element("span", "", this.who.name), ...(this.who.verified ? [checkMark()] : []));
         label.setAttribute("aria-hidden", "true");
         // Word joiners keep a line from breaking between the caret and what follows it.
         caret.append("\u2060", label, "\u2060");

@@ -13,6 +13,22 @@ export function element(tag: string, className = "", text = ""): HTMLElement {
     return e;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+// Drawn and not written, so that no name can have one.
+export function checkMark(): SVGElement {
+    const svg = document.createElementNS(SVG, "svg");
+    svg.setAttribute("class", "verified");
+    svg.setAttribute("viewBox", "0 0 16 16");
+    svg.setAttribute("aria-hidden", "true");
+    const disc = document.createElementNS(SVG, "circle");
+    for (const [name, value] of [["cx", "8"], ["cy", "8"], ["r", "7"]] as const) disc.setAttribute(name, value);
+    const tick = document.createElementNS(SVG, "path");
+    tick.setAttribute("d", "M4.7 8.4l2.2 2.2 4.4-4.9");
+    svg.append(disc, tick);
+    return svg;
+}
+
 let hide: ReturnType<typeof setTimeout> | undefined;
 
 // A short message at the foot of the page.
@@ -30,7 +46,8 @@ function copyBySelection(value: string): boolean {
     area.value = value;
     area.className = "offscreen";
     const focused = document.activeElement;
-    document.body.append(area);
+    // All but an open dialog is out of reach.
+    (document.querySelector("dialog[open]") ?? document.body).append(area);
     area.select();
     let done = false;
     try {

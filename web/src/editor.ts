@@ -16,15 +16,18 @@ import {
     placeholder,
     rectangularSelection,
 } from "@codemirror/view";
-import { yCollab, yUndoManagerKeymap } from "y-codemirror.next";
+import { yCollab, ySyncAnnotation, yUndoManagerKeymap } from "y-codemirror.next";
 import * as Y from "yjs";
+import { readAddress } from "./address";
+import { showBarred } from "./barred";
 import { codeColors } from "./codetheme";
 import { cursorOf, cursors } from "./cursors";
 import { byId, copy, element, say } from "./dom";
 import { DEFAULT_LANGUAGE, findLanguage, languages } from "./languages";
 import { People } from "./people";
-import { Provider } from "./provider";
+import { NOT_ALLOWED, Provider } from "./provider";
 import { setUpSettings, settingsExtension } from "./settings";
+import { Sharing } from "./sharing";
 import { showState } from "./state";
 import { addRecent, recall, remember } from "./storage";
 
@@ -33,15 +36,54 @@ const doc = new Y.Doc();
 const text = doc.getText("bytecrowdText");
 const shared = doc.getMap<unknown>("bytecrowd");
 
-const name = decodeURIComponent(location.pathname.slice(1));
-const scheme = location.protocol === "https:" ? "wss" : "ws";
-const provider = new Provider(`${scheme}://${location.host}/ws/${encodeURIComponent(name)}?receipts=1`, doc);
+const address = readAddress(location);
+const { watching } = address;
+// Whoever watches is not told the name.
+const name = address.watching ? "" : address.name;
+const socket = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/`;
+const provider = address.watching
+    ? new Provider(socket + "~watch", doc, { watch: address.token })
+    : new Provider(`${socket}${encodeURIComponent(name)}?receipts=1`, doc);
 
 const language = new Compartment();
 const writable = new Compartment();
 const hint = new Compartment();
 
 const locked = (on: boolean): Extension => [EditorState.readOnly.of(on), EditorView.editable.of(!on)];
+
+// What is only looked at can still be reached by keyboard, selected and searched; the last line holds against
+// whatever would change it all the same.
+const watchOnly: Extension = [
+    EditorView.contentAttributes.of({ tabindex: "0", "aria-label": "The text, read-only" }),
+    EditorState.changeFilter.of((transaction) => Boolean(transaction.annotation(ySyncAnnotation))),
+    keymap.of([...searchKeymap, ...foldKeymap, ...defaultKeymap]),
+];
+
+// Tab is for the code, so whoever moves by keyboard is told once how to get out.
+function explainTab(event: KeyboardEvent): void {
+    if (event.key !== "Tab" || event.ctrlKey || event.altKey || event.metaKey || recall("knows-tab", false)) return;
+    remember("knows-tab", true);
+    say("Tab indents. Press Esc, then Tab, to leave the text.", 5000);
+}
+
+const writing: Extension = [
+    indentOnInput(),
+    closeBrackets(),
+    autocompletion(),
+    EditorView.domEventObservers({ keydown: explainTab }),
+    keymap.of([
+        ...yUndoManagerKeymap,
+        ...closeBracketsKeymap,
+        ...completionKeymap,
+        ...searchKeymap,
+        ...foldKeymap,
+        ...defaultKeymap,
+        indentWithTab,
+    ]),
+    EditorView.contentAttributes.of({
+        "aria-label": `The text of ${name}. Press Escape, then Tab, to leave it.`,
+    }),
+];
 
 // A carriage return is part of the shared text like any other character: splitting lines at it would
 // shift every position behind it against the text that others have.
@@ -69,13 +111,6 @@ const PHRASES = {
     "by word": "Whole words",
 };
 
-// Tab is for the code, so whoever moves by keyboard is told once how to get out.
-function explainTab(event: KeyboardEvent): void {
-    if (event.key !== "Tab" || event.ctrlKey || event.altKey || event.metaKey || recall("knows-tab", false)) return;
-    remember("knows-tab", true);
-    say("Tab indents. Press Esc, then Tab, to leave the text.", 5000);
-}
-
 const position = EditorView.updateListener.of((update) => {
     if (update.selectionSet || update.docChanged) showPosition(update.state);
 });
@@ -101,26 +136,13 @@ const view = new EditorView({
             dropCursor(),
             EditorState.allowMultipleSelections.of(true),
             rectangularSelection(),
-            indentOnInput(),
             bracketMatching(),
-            closeBrackets(),
-            autocompletion(),
             highlightSelectionMatches(),
             search({ top: true }),
             hint.of([]),
             EditorState.phrases.of(PHRASES),
-            EditorView.domEventObservers({ keydown: explainTab }),
-            keymap.of([
-                ...yUndoManagerKeymap,
-                ...closeBracketsKeymap,
-                ...completionKeymap,
-                ...searchKeymap,
-                ...foldKeymap,
-                ...defaultKeymap,
-                indentWithTab,
-            ]),
+            watching ? watchOnly : writing,
             EditorView.contentAttributes.of({
-                "aria-label": `The text of ${name}. Press Escape, then Tab, to leave it.`,
                 spellcheck: "false",
                 autocapitalize: "off",
                 autocorrect: "off",
@@ -148,7 +170,7 @@ async function showLanguage(): Promise<void> {
     picker.value = wanted.name;
     if (wanted.name === shown) return;
     shown = wanted.name;
-    addRecent(name, wanted.label);
+    if (!watching) addRecent(name, wanted.label);
     try {
         const support = await wanted.load();
         if (shown === wanted.name) view.dispatch({ effects: language.reconfigure(support) });
@@ -171,17 +193,28 @@ function download(): void {
     const a = document.createElement("a");
     a.href = URL.createObjectURL(new Blob([text.toString()], { type: "text/plain" }));
     const extension = findLanguage(picker.value).extension;
-    a.download = name.toLowerCase().endsWith(extension) ? name : name + extension;
+    const base = name || "bytecrowd";
+    a.download = base.toLowerCase().endsWith(extension) ? base : base + extension;
     a.click();
     setTimeout(() => URL.revokeObjectURL(a.href), 1000);
 }
 
-function setUpBar(): void {
+function setUpWatching(): void {
+    document.title = "Read-only – Bytecrowds";
+    byId("name").append(element("span", "badge", "Read-only"));
+    byId("name").title = "You see what is written here, and can’t change it.";
+    picker.disabled = true;
+    picker.title = "Language";
+    for (const id of ["copy", "raw", "access", "access-row"]) byId(id).remove();
+    // Another link pasted over this one changes nothing but what is behind the `#`.
+    addEventListener("hashchange", () => location.reload());
+}
+
+function setUpName(): void {
     document.title = `${name} · Bytecrowds`;
     byId("name").textContent = name;
     byId("name").title = name;
     byId<HTMLAnchorElement>("raw").href = `/${encodeURIComponent(name)}/raw`;
-    byId("download").addEventListener("click", download);
     byId("copy").addEventListener("click", async () => {
         const link = location.origin + location.pathname;
         if (await copy(link)) return say("Link copied");
@@ -190,6 +223,12 @@ function setUpBar(): void {
         byId<HTMLDialogElement>("by-hand").showModal();
         field.select();
     });
+}
+
+function setUpBar(): void {
+    if (watching) setUpWatching();
+    else setUpName();
+    byId("download").addEventListener("click", download);
     byId("keep").addEventListener("click", download);
     byId("skip").addEventListener("click", (event) => {
         event.preventDefault();
@@ -215,17 +254,23 @@ setUpBar();
 setUpLanguage();
 setUpSettings(view);
 const people = new People(provider.awareness, jump, focusEditor);
+const sharing = new Sharing(name, people, focusEditor);
 
 provider.onsynced = () => void showLanguage();
 
 // Nobody writes into a text that is not here yet, nor into one that cannot be sent any more.
 let open = false;
+let barred = false;
 showState(provider, (status) => {
     const now = status.loaded && status.connection !== "refused";
+    if (status.code === NOT_ALLOWED && !barred) {
+        barred = true;
+        void showBarred(address, status, sharing, download);
+    }
     if (now === open) return;
     open = now;
-    const empty = now ? placeholder("Type code. Everybody on this link sees it.") : [];
-    view.dispatch({ effects: [writable.reconfigure(locked(!now)), hint.reconfigure(empty)] });
+    const empty = now ? placeholder(watching ? "Nothing is written here yet." : "Type code. Everybody on this link sees it.") : [];
+    view.dispatch({ effects: [writable.reconfigure(locked(watching || !now)), hint.reconfigure(empty)] });
     if (now) focusEditor();
 });
 
@@ -243,4 +288,5 @@ addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     people.introduce();
     provider.wake();
+    void sharing.learn();
 });

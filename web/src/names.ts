@@ -33,6 +33,28 @@ export const randomPerson = (): string => `${pick(ADJECTIVES)} ${pick(ANIMALS)}`
 
 export const PERSON_MAX = 32;
 
+// Signs that would pass for the mark of somebody whom the server knows, and what hides or turns around letters.
+const MARKS = /[\u221a\u237b\u23b7\u2611\u2705\u2713\u2714\uaa9c\u{1f5f8}\u{1f5f9}\u{1fbb1}][\ufe0e\ufe0f]?/gu;
+const HIDDEN = /[\p{Cc}\p{Co}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu;
+
+// A person's name as it is shown; "" if nothing is left of it.
+export function cleanName(name: string): string {
+    const plain = name.replace(/\s/g, " ").replace(HIDDEN, "").replace(MARKS, "").replace(/ +/g, " ").trim();
+    return [...plain].slice(0, PERSON_MAX).join("").trim();
+}
+
+export function initials(name: string): string {
+    const words = name.split(/\s+/).filter(Boolean);
+    const letters = words.length > 1 ? [words[0], words[words.length - 1]] : [words[0]];
+    return letters.map((w) => [...(w ?? "?")][0]).join("").toUpperCase();
+}
+
+// Who somebody is where words alone have to say it: no name that somebody gave themselves reads as verified.
+export function titleOf({ name, email, verified }: { name: string; email: string; verified: boolean }): string {
+    if (verified) return email && email !== name ? `${name} (${email}, verified)` : `${name} (verified)`;
+    return /[@()]|verified/i.test(name.normalize("NFKC")) ? `“${name}” (not signed in)` : name;
+}
+
 // Colours that carry white text and can be told from each other on both themes' backgrounds.
 export const COLORS = ["#c4400c", "#c2255c", "#9c36b5", "#6741d9", "#3b5bdb", "#1971c2", "#0b7285", "#087f5b", "#237d36", "#a85600"];
 

@@ -1,24 +1,22 @@
 // Who is here: the row of initials in the bar, and one's own name.
 import type { Awareness } from "y-protocols/awareness";
+import type { Account } from "./access";
 import { person, type Person } from "./cursors";
-import { byId, element, say } from "./dom";
-import { inkOn, PERSON_MAX, randomColor, randomPerson } from "./names";
+import { byId, checkMark, element, say } from "./dom";
+import { cleanName, initials, inkOn, randomColor, randomPerson, titleOf } from "./names";
 import { recall, remember } from "./storage";
 
 // Where there are more, the last place says how many.
 const shownMax = (): number => (innerWidth <= 640 ? 2 : 6);
-
-const initials = (name: string): string => {
-    const words = name.split(/\s+/).filter(Boolean);
-    const letters = words.length > 1 ? [words[0], words[words.length - 1]] : [words[0]];
-    return letters.map((w) => [...(w ?? "?")][0]).join("").toUpperCase();
-};
 
 export class People {
     private readonly me: { name: string; color: string };
     private readonly dialog = byId<HTMLDialogElement>("rename");
     private readonly field = byId<HTMLInputElement>("person");
     private shown = "";
+    private account: Account | null = null;
+    // Who is signed in is called as their account is, and is shown that instead of the question for a name.
+    explainName: () => void = () => {};
 
     constructor(
         private readonly awareness: Awareness,
@@ -44,8 +42,16 @@ export class People {
     introduce = (): void => {
         const { name, color } = this.me;
         const state = this.awareness.getLocalState() ?? {};
-        this.awareness.setLocalState({ ...state, user: { name, color, colorLight: color + "33" } });
+        // What the server tells others about somebody who is signed in; of anybody else it does not pass it on.
+        const known = this.account && { ...this.account, verified: true };
+        this.awareness.setLocalState({ ...state, user: { name, color, colorLight: color + "33", ...known } });
     };
+
+    identify(account: Account | null): void {
+        if (JSON.stringify(account) === JSON.stringify(this.account)) return;
+        this.account = account;
+        this.introduce();
+    }
 
     private button(p: Person): HTMLElement {
         const item = element("li");
@@ -53,8 +59,10 @@ export class People {
         button.type = "button";
         button.style.backgroundColor = p.color;
         button.style.color = inkOn(p.color);
-        button.title = p.self ? `${p.name} (you). Change your name` : `${p.name}. Go to their cursor`;
+        const own = this.account ? "Your account" : "Change your name";
+        button.title = p.self ? `${titleOf(p)} (you). ${own}` : `${titleOf(p)}. Go to their cursor`;
         button.setAttribute("aria-label", button.title);
+        if (p.verified) button.append(checkMark());
         button.addEventListener("click", () => (p.self ? this.rename() : this.jump(p.id)));
         item.append(button);
         return item;
@@ -63,7 +71,7 @@ export class People {
     private more(rest: Person[]): HTMLElement {
         const item = element("li");
         const button = element("button", "more", `+${rest.length}`) as HTMLButtonElement;
-        const names = rest.map((p) => p.name).join(", ");
+        const names = rest.map(titleOf).join(", ");
         button.type = "button";
         button.title = names;
         button.setAttribute("aria-label", `${rest.length} more: ${names}`);
@@ -88,7 +96,7 @@ export class People {
         this.replace(items);
         const count = byId("count");
         count.textContent = all.length === 1 ? "Only you" : `${all.length} here`;
-        count.title = all.map((p) => p.name).join(", ");
+        count.title = all.map(titleOf).join(", ");
     };
 
     // Whoever is in the row by keyboard stays where they were.
@@ -100,6 +108,7 @@ export class People {
     }
 
     rename(): void {
+        if (this.account) return this.explainName();
         this.field.value = this.me.name;
         this.dialog.returnValue = "";
         this.dialog.showModal();
@@ -107,7 +116,7 @@ export class People {
     }
 
     private renamed = (): void => {
-        const name = [...this.field.value.trim().replace(/\s+/g, " ")].slice(0, PERSON_MAX).join("");
+        const name = cleanName(this.field.value);
         if (this.dialog.returnValue === "ok" && name) {
             this.me.name = name;
             remember("person", this.me);

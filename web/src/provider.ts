@@ -51,18 +51,24 @@ export interface Status {
     unsaved: boolean;
     // The document has been here whole, at least once.
     loaded: boolean;
+    // By a read-only link: nothing is written here.
+    watching: boolean;
     code: number;
     reason: string;
 }
 
 export interface Options {
-    WebSocket?: new (url: string) => WebSocket;
+    WebSocket?: new (url: string, protocols?: string[]) => WebSocket;
     random?: () => number;
+    // The token of a read-only link: nothing of the document is sent, and no receipts come. With "", which is
+    // none, no connection is tried.
+    watch?: string;
 }
 
 type Send = (encoder: encoding.Encoder) => void;
 
 const TOO_BIG = 1009;
+export const NOT_ALLOWED = 4401;
 const PROTOCOL_ERRORS = [1002, 1003, 1007];
 
 export class Provider {
@@ -77,6 +83,7 @@ export class Provider {
     private retry: ReturnType<typeof setTimeout> | undefined;
     private opening: ReturnType<typeof setTimeout> | undefined;
     private readonly checking: ReturnType<typeof setInterval>;
+    private readonly watching: boolean;
     private awaited: ReturnType<typeof setTimeout> | undefined; // a sign of life
     private since = 0; // when it was opened, in ms
     private received = 0; // when, in ms
@@ -108,12 +115,18 @@ export class Provider {
         this.awareness.on("update", this.awarenessChanged);
         this.checked = Date.now();
         this.checking = setInterval(this.check, LIMITS.check);
-        this.connect();
+        this.watching = options.watch !== undefined;
+        if (options.watch === "") {
+            this.connection = "refused";
+            this.code = NOT_ALLOWED;
+        } else {
+            this.connect();
+        }
     }
 
     get status(): Status {
-        const { connection, code, reason } = this;
-        return { connection, save: this.saveState(), unsaved: this.unsaved(), loaded: this.loaded, code, reason };
+        const { connection, loaded, watching, code, reason } = this;
+        return { connection, save: this.saveState(), unsaved: this.unsaved(), loaded, watching, code, reason };
     }
 
     // Somebody is back, or the network is: connects at once if it is only waiting for the next try,
@@ -151,7 +164,8 @@ export class Provider {
     // --- state -----------------------------------------------------------------------------------
 
     private complete(): boolean {
-        return this.connection === "online" && this.synced && this.answered && this.acked === this.sent;
+        if (this.connection !== "online" || !this.synced) return false;
+        return this.watching || (this.answered && this.acked === this.sent);
     }
 
     private unsaved(): boolean {
@@ -183,7 +197,8 @@ export class Provider {
     private connect(): void {
         clearTimeout(this.retry);
         const Socket = this.options.WebSocket ?? WebSocket;
-        const socket = new Socket(this.url);
+        const { watch } = this.options;
+        const socket = watch ? new Socket(this.url, ["bytecrowds.watch", `bytecrowds.watch.${watch}`]) : new Socket(this.url);
         this.socket = socket;
         socket.binaryType = "arraybuffer";
         socket.onopen = () => this.opened(socket);
@@ -290,7 +305,7 @@ export class Provider {
     }
 
     private documentChanged = (update: Uint8Array, origin: unknown): void => {
-        if (origin === this) return;
+        if (origin === this || this.watching) return;
         const out = this.send((e) => {
             encoding.writeVarUint(e, SYNC);
             sync.writeUpdate(e, update);
@@ -356,6 +371,7 @@ export class Provider {
         switch (decoding.readVarUint(decoder)) {
             case sync.messageYjsSyncStep1: {
                 const vector = decoding.readVarUint8Array(decoder);
+                if (this.watching) break;
                 const out = this.send((e) => {
                     encoding.writeVarUint(e, SYNC);
                     sync.writeSyncStep2(e, this.doc, vector);

@@ -1,6 +1,6 @@
 // Connection and saving, said in words. Never says more than the server has confirmed.
 import { byId } from "./dom";
-import type { Provider, Status } from "./provider";
+import { NOT_ALLOWED, type Provider, type Status } from "./provider";
 
 // "Saved" is taken back at once, and said again when it has been true for so long: whoever types sees
 // a steady "Saving…" and no flicker.
@@ -14,9 +14,9 @@ export function words(s: Status): string {
         case "connecting":
             return "Connecting…";
         case "saving":
-            return s.loaded ? "Saving…" : "Opening…";
+            return s.loaded && !s.watching ? "Saving…" : "Opening…";
         case "saved":
-            return "Saved";
+            return s.watching ? "Up to date" : "Saved";
         case "store-failing":
             return "Not saved – retrying";
         case "refused":
@@ -28,7 +28,6 @@ export function words(s: Status): string {
 }
 
 function why(s: Status): string {
-    if (s.code === 4401) return "You need to sign in again to go on.";
     if (s.code === 4403) return "You are not allowed into this bytecrowd.";
     if (s.code === 4404) return "This bytecrowd is gone.";
     const lost = s.unsaved ? " What you wrote last has not reached anybody. Keep a copy of what you need, then reload." : "";
@@ -50,6 +49,8 @@ export function noticeOf(s: Status): Notice | null {
     const notice = { grave: false, final: false, keep: false, after: 0 };
     switch (s.save) {
         case "refused":
+            // That takes the place of the text (barred.ts).
+            if (s.code === NOT_ALLOWED) return null;
             return { ...notice, text: why(s), grave: true, final: true, keep: s.loaded };
         case "store-failing":
             return { ...notice, grave: true, text: "Not saved: the server cannot reach its storage. It keeps trying; everybody here sees what you write meanwhile." };

@@ -72,8 +72,9 @@ export class Socket {
     static all = [];
     static get last() { return Socket.all.at(-1); }
 
-    constructor(url) {
+    constructor(url, protocols) {
         this.url = url;
+        this.protocols = protocols;
         this.readyState = 0;
         this.sent = [];
         Socket.all.push(this);
@@ -177,9 +178,9 @@ export class Server {
 }
 
 // A provider on a socket of the fake kind; it is destroyed when the test ends.
-export function provide(t, { random = () => 1, doc = new Y.Doc() } = {}) {
+export function provide(t, { random = () => 1, doc = new Y.Doc(), watch } = {}) {
     Socket.all = [];
-    const provider = new page.provider.Provider("ws://test/ws/room?receipts=1", doc, { WebSocket: Socket, random });
+    const provider = new page.provider.Provider("ws://test/ws/room?receipts=1", doc, { WebSocket: Socket, random, watch });
     const states = [];
     provider.onstatus = (s) => states.push(s.save);
     t.after(() => {

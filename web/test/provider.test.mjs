@@ -192,7 +192,7 @@ for (const code of [4400, 4401, 4403, 4404, 4413, 4499, 1009])
         new Server().accept().exchange().saved();
         text.insert(0, "a");
         Socket.last.lose(code, "why");
-        assert.deepEqual({ ...provider.status }, { connection: "refused", save: "refused", unsaved: true, loaded: true, code, reason: "why" });
+        assert.deepEqual({ ...provider.status }, { connection: "refused", save: "refused", unsaved: true, loaded: true, watching: false, code, reason: "why" });
         provider.wake();
         pass(3_600_000);
         assert.equal(Socket.all.length, 1);

@@ -13,7 +13,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const out = path.join(here, "../../build/web-test");
 
 // One bundle, so that the page's parts and the tests share one Yjs.
-const MODULES = ["dom", "languages", "names", "provider", "state", "storage"];
+const MODULES = ["access", "address", "api", "barred", "dom", "emails", "languages", "names", "provider", "state", "storage"];
 const PACKAGES = { Y: "yjs", sync: "y-protocols/sync", awarenessProtocol: "y-protocols/awareness", encoding: "lib0/encoding", decoding: "lib0/decoding" };
 const contents = [
     ...MODULES.map((m) => `export * as ${m} from "./src/${m}";`),

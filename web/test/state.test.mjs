@@ -28,7 +28,7 @@ test("“Saved” is said in one state only", () => {
 });
 
 test("every final code has a sentence, says what became of the last changes, and offers to keep the text", () => {
-    for (const [code, says] of [[4401, /sign in/], [4403, /not allowed/], [4404, /gone/], [4413, /full/], [1009, /larger than this server takes/], [4477, /4477/]]) {
+    for (const [code, says] of [[4403, /not allowed/], [4404, /gone/], [4413, /full/], [1009, /larger than this server takes/], [4477, /4477/]]) {
         const notice = noticeOf(status({ save: "refused", connection: "refused", code, unsaved: true }));
         assert.match(notice.text, says);
         assert.equal(notice.final, true);
@@ -38,6 +38,7 @@ test("every final code has a sentence, says what became of the last changes, and
     assert.match(noticeOf(status({ save: "refused", code: 4499, reason: "closed for cleaning" })).text, /closed for cleaning/);
     assert.doesNotMatch(noticeOf(status({ save: "refused", code: 4413 })).text, /has not reached/, "nothing of one's own is lost");
     assert.equal(noticeOf(status({ save: "refused", code: 4403, loaded: false })).keep, false);
+    assert.equal(noticeOf(status({ save: "refused", code: 4401 })), null, "that is said in place of the text");
 });
 
 test("a notice for those who cannot open it names the server's reason", () => {

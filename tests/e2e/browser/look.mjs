@@ -5,6 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { redis, sleep, start } from '../lib/server.mjs'
 import { launch, ready, state, visit, write } from './browser.mjs'
+import { mock, room } from './mock.mjs'
 
 const dir = path.resolve(process.argv[2] ?? 'build/look')
 const only = process.argv[3] ?? ''
@@ -37,6 +38,7 @@ const server = await start()
 const memory = await redis()
 const unsure = await start({ store: memory.url, args: ['--store-timeout', '500'] })
 const small = await start({ args: ['--max-document', '4096', '--max-pending', '1024', '--max-update', '4096'] })
+const api = await mock(server)
 const browser = await launch()
 
 async function go (page, line, column, select = false) {
@@ -185,8 +187,141 @@ try {
     await page.context().close()
     await late.context().close()
   })
+  const GITHUB = { id: 'github', name: 'GitHub' }
+  const COMPANY = { id: 'company', name: 'Example & Sons' }
+  const ADA = { name: 'Ada Lovelace', email: 'ada@example.com', image: null }
+  const OTHERS = ['grace@example.com', 'alan.turing@example.org', 'a.very.long.address.that.goes.on.and.on@department.of.an.even.longer.example.com']
+  const says = more => Object.assign(api, { signIn: [GITHUB, COMPANY], user: null, restricted: false, may: 'edit', emails: undefined, links: [], fail: {}, ...more })
+  const click = (page, id) => page.viewportSize().width > 640 ? page.click(`#${id}`) : page.click('#menu-button').then(() => page.click(`#${id}-row`))
+  await each('sharing', async (kind, shot) => {
+    const visitor = async (what, name = 'sharing') => {
+      says(what)
+      const page = await open(`${api.url}/${name}-${kind}`, kind)
+      await ready(page)
+      return page
+    }
+    let page = await visitor({ signIn: [] }, 'off')
+    await write(page, CODE)
+    await shot(page, 'sharing-off')
+    await click(page, 'access')
+    await page.locator('dialog[open]').waitFor()
+    await sleep(200)
+    await shot(page, 'sharing-off-access')
+    await page.context().close()
+    page = await visitor()
+    await write(page, CODE)
+    await sleep(300)
+    await shot(page, 'sharing-signed-out')
+    if (page.viewportSize().width <= 640) { await page.click('#menu-button'); await shot(page, 'sharing-menu'); await page.keyboard.press('Escape') }
+    await click(page, 'account')
+    await page.locator('dialog[open]').waitFor()
+    await shot(page, 'sharing-choose')
+    await page.keyboard.press('Escape')
+    await click(page, 'access')
+    await sleep(200)
+    await shot(page, 'sharing-access-signed-out')
+    await page.context().close()
+    page = await visitor({ user: ADA })
+    await sleep(200)
+    await shot(page, 'sharing-signed-in')
+    await click(page, 'account')
+    await page.locator('dialog[open]').waitFor()
+    await shot(page, 'sharing-account')
+    await page.keyboard.press('Escape')
+    await click(page, 'access')
+    await sleep(200)
+    await page.click('.choice:nth-of-type(2)')
+    await page.fill('#emails', OTHERS.join(', '))
+    await shot(page, 'sharing-restrict')
+    await page.fill('#emails', 'Ada Lovelace')
+    await page.click('.restrict .main')
+    await sleep(100)
+    await shot(page, 'sharing-restrict-wrong')
+    for (const name of ['For the interview', '', 'The whole team of the department that watches on Fridays']) {
+      await page.fill('.inline input', name)
+      await page.click('.inline [type=submit]')
+      await page.locator('.fresh').waitFor()
+      await sleep(100)
+    }
+    await page.locator('.links button').first().click()
+    await page.locator('.links').scrollIntoViewIfNeeded()
+    await shot(page, 'sharing-links')
+    await page.context().close()
+    page = await visitor({ user: ADA, restricted: true, emails: [ADA.email, ...OTHERS] })
+    await sleep(200)
+    await shot(page, 'sharing-restricted')
+    await page.click('#restricted')
+    await sleep(200)
+    await shot(page, 'sharing-restricted-access')
+    await page.keyboard.press('Escape')
+    api.bar('you are not on the list any more')
+    await sleep(300)
+    await shot(page, 'sharing-barred')
+    says()
+    await page.reload()
+    await ready(page)
+    api.bar('your session has ended')
+    await sleep(300)
+    await shot(page, 'sharing-barred-signed-out')
+    await page.context().close()
+  })
+  await each('watch', async (kind, shot) => {
+    says()
+    const me = await open(`${api.url}/watched-${kind}`, kind)
+    await ready(me)
+    await me.selectOption('#language', 'rust')
+    await write(me, CODE)
+    api.tokens.set('abc', `watched-${kind}`)
+    const page = await open(`${api.url}/~watch#abc`, kind)
+    await ready(page)
+    await go(me, 5, 6)
+    await sleep(300)
+    await shot(page, 'watch')
+    await page.locator('.cm-content').focus()
+    await page.keyboard.press('Control+f')
+    await sleep(100)
+    await shot(page, 'watch-search')
+    await page.goto('about:blank')
+    for (const [name, hash] of [['none', ''], ['unknown', '#abcd']]) {
+      await page.goto(`${api.url}/~watch${hash}`)
+      await sleep(400)
+      await shot(page, `watch-${name}`)
+      await page.goto('about:blank')
+    }
+    for (const p of [me, page]) await p.context().close()
+  })
+  await each('verified', async (kind, shot) => {
+    says({ user: ADA })
+    api.sockets.set('/ws/verified', room('fn main() {\n    println!("hello");\n}\n\n// and more\n// and more\n', [
+      { user: { name: 'Grace Hopper', color: '#9c36b5', email: 'grace@example.com', verified: true }, at: 4 },
+      { user: { name: '✓ Alan', color: '#c4400c' }, at: 31 },
+      { user: { name: 'Bartholomew Featherstonehaugh III', color: '#ffee00', email: 'b@example.com', verified: true }, at: 50 }
+    ]))
+    const page = await open(`${api.url}/verified`, kind)
+    await page.locator('.cm-peer').first().waitFor({ state: 'attached' })
+    await sleep(400)
+    await shot(page, 'verified')
+    await page.context().close()
+  })
+  await each('denied', async (kind, shot) => {
+    for (const [name, what] of [['signed-out', {}], ['off', { signIn: [] }], ['other', { user: ADA }], ['edit', { user: ADA, may: 'edit' }]]) {
+      says({ restricted: true, may: 'nothing', ...what })
+      const page = await open(`${api.url}/error/authorization?page=friday-interview`, kind)
+      await sleep(300)
+      await shot(page, `denied-${name}`)
+      await page.context().close()
+    }
+    for (const [name, what] of [['signed-out', {}], ['known', { user: ADA }], ['off', { signIn: [] }]]) {
+      says(what)
+      const page = await open(`${api.url}/api/auth/signin?callbackUrl=%2Ffriday`, kind)
+      await sleep(300)
+      await shot(page, `signin-${name}`)
+      await page.context().close()
+    }
+  })
 } finally {
   await browser.close()
+  await api.stop()
   for (const s of [server, unsure, small]) await s.kill()
   await memory.kill()
 }

@@ -306,11 +306,11 @@ test('everything that can be used has a name, and Tab goes through it in the ord
   await page.evaluate(() => document.activeElement.blur())
   await page.locator('#skip').focus()
   const order = []
-  for (let i = 0; i < 7; i++) {
+  for (let i = 0; i < 8; i++) {
     order.push(await page.evaluate(() => document.activeElement.id || document.activeElement.className))
     await page.keyboard.press('Tab')
   }
-  assert.deepEqual(order.map(o => o.split(' ')[0]), ['skip', 'brand', 'self', 'language', 'copy', 'menu-button', 'cm-content'])
+  assert.deepEqual(order.map(o => o.split(' ')[0]), ['skip', 'brand', 'self', 'language', 'access', 'copy', 'menu-button', 'cm-content'])
   await page.goto(server.url + '/')
   assert.deepEqual(await nameless(page), [])
   await leave(page)

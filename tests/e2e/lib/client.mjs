@@ -22,16 +22,18 @@ export class Client {
     })
   }
 
-  connect (url, { receipts = true } = {}) {
+  /** options: of the socket, headers for instance. */
+  connect (url, { receipts = true, protocols = [], WebSocket: Socket = WebSocket, ...options } = {}) {
     this.sent = this.acked = 0
     this.synced = this.answered = false
     this.closed = null
-    const socket = this.socket = new WebSocket(url + (receipts ? '?receipts=1' : ''))
+    const socket = this.socket = new Socket(url + (receipts ? '?receipts=1' : ''), protocols, options)
     socket.binaryType = 'arraybuffer'
     return new Promise(resolve => {
       socket.on('open', () => this.send(e => sync.writeSyncStep1(e, this.doc)))
       socket.on('message', data => { this.read(new Uint8Array(data)); if (this.synced) resolve(true) })
-      socket.on('close', (code, reason) => { if (this.socket === socket) this.closed = { code, reason: String(reason) }; resolve(false) })
+      socket.on('close', (code, reason) => { if (this.socket === socket) this.closed = { code, reason: String(reason), at: Date.now() }; resolve(false) })
+      socket.on('unexpected-response', (request, response) => { request.destroy(); this.refused = response.statusCode; resolve(false) })
       socket.on('error', () => {})
     })
   }
