@@ -156,7 +156,8 @@ static void put_id_token(struct buf *out)
     json_object_set_new(c, "iat", json_integer(now));
     json_object_set_new(c, "exp", json_integer(now + 300));
     snprintf(kid, sizeof(kid), "k%d", fake.kid);
-    put_part(out, json_pack("{s:s,s:s}", "alg", "EdDSA", "kid", kid));
+    put_part(out,
+             json_pack("{s:s,s:s}", "alg", "EdDSA", "kid", fake.token_kid ? fake.token_kid : kid));
     buf_putc(out, '.');
     put_part(out, c);
     EVP_MD_CTX *md = EVP_MD_CTX_new();
@@ -328,7 +329,7 @@ static bool allowed(void *udata, struct conn *c, const struct http_request *req)
 static void listen_for_all(void)
 {
     char err[200];
-    struct net_handler h = {site_request, NULL, site_closed, NULL};
+    struct net_handler h = {.request = site_request, .closed = site_closed};
     struct net_limits limits = {0};
     w.site = net_server_new(w.loop, "127.0.0.1", 0, &limits, &h, err, sizeof(err));
     if (!w.site)

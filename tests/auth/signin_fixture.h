@@ -67,7 +67,8 @@ struct fake {
     const char *error;            /* in place of a code */
     const char *issuer;           /* what it says as `iss` */
     bool announces_issuer;
-    int kid; /* the key in use */
+    int kid;               /* the key in use */
+    const char *token_kid; /* what tokens say in place of it */
     int discoveries, jwks, tokens, users;
 
     char state[100], got_nonce[100], challenge[100], former_challenge[100], scope[100],
