@@ -4,7 +4,6 @@
 #include "base/base64.h"
 #include "base/log.h"
 #include "base/percent.h"
-#include "tests/redis/server.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -340,10 +339,9 @@ static void listen_for_all(void)
 
 static void open_store(const char *url)
 {
-    char file[300], err[200];
-    snprintf(file, sizeof(file), "sqlite:%s/auth.sqlite", temp_dir());
-    w.store =
-        store_open(url ? url : file, &(struct store_opts){.timeout_ms = 300}, err, sizeof(err));
+    char err[200];
+    w.store = store_open(url ? url : "sqlite::memory:", &(struct store_opts){.timeout_ms = 300},
+                         err, sizeof(err));
     if (!w.store)
         test_fail(__FILE__, __LINE__, "%s", err);
     w.wake = net_wake_new(w.loop, drain, NULL);
