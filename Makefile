@@ -188,7 +188,6 @@ $$(B)/test-$(1): $$(OBJ_test_$(1)) $$(B)/tests/test.o $$(LIBS_$(1))
 endef
 $(foreach f,$(TEST_FOLDERS),$(eval $(call test_folder,$(f))))
 # Servers for both.
-$(B)/test-auth: $(B)/tests/redis/server.o
 $(B)/test-store: $(addprefix $(B)/tests/redis/,server.o link_fixture.o rest_fixture.o cluster_fixture.o)
 
 # A fuzz target tests/fuzz/<folder>_<what>.c defines LLVMFuzzerTestOneInput. In mode fuzz it links with

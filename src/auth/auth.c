@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -46,8 +47,8 @@ static const char *wrong_provider(const struct auth_opts *opts, size_t at)
     for (size_t i = 0; i < at; i++)
         if (strcmp(opts->providers[i].id, p->id) == 0)
             return "the same id twice";
-    if (!p->name || !*p->name)
-        return "no name";
+    if (!p->name || !*p->name || !utf8_valid(p->name, strlen(p->name)))
+        return "no name, or one that is no UTF-8";
     if (!p->issuer || (!starts(p->issuer, "https://") && !starts(p->issuer, "http://")))
         return "the issuer is no https: address";
     if (!p->client_id || !*p->client_id || !p->client_secret || !*p->client_secret)
@@ -69,8 +70,7 @@ static bool check(const struct auth_opts *opts, char *err, size_t err_len)
         }
     }
     if (*opts->public_url && !is_origin(opts->public_url)) {
-        snprintf(err, err_len, "the public URL must be like https://code.example.com: %s",
-                 opts->public_url);
+        snprintf(err, err_len, "the public URL must be like https://code.example.com");
         return false;
     }
     return true;

@@ -55,8 +55,9 @@ struct auth;
 /* What the options point to is borrowed. NULL with a reason in err if they make no sense. */
 struct auth *auth_new(const struct auth_opts *opts, struct net_loop *loop,
                       struct store_queue *queue, char *err, size_t err_len);
-/* NULL is fine; what is under way is never called back. After the net_server (whose handler drops exchanges and queries)
- * and before the loop; before or after the store_queue: operations that come back later find nobody. */
+/* NULL is fine; what is under way is never called back. After the net_server, whose handler drops exchanges and queries;
+ * before the loop; and before the store_queue, or queries that were not cancelled are answered while that is freed.
+ * Operations that come back later find nobody. */
 void auth_free(struct auth *a);
 bool auth_is_on(const struct auth *a);
 /* "https://code.example.com", for this request: replaces `out`; false if it must not be answered (a Host that is not ours). */

@@ -65,6 +65,8 @@ struct auth_provider {
     struct oauth_endpoints endpoints;
     struct jwt_keys *keys;
     struct published discovery, jwks;
+    uint64_t renewing_us; /* since when renewals are counted */
+    unsigned renewals;
 };
 
 struct auth {
@@ -114,7 +116,7 @@ void session_begin(struct auth_exchange *x);
 
 /* `ready` runs when x->provider->endpoints are there, at once or later; not `ok`: x->why says why they are not. */
 void provider_endpoints(struct auth_exchange *x, void (*ready)(struct auth_exchange *x, bool ok));
-/* The same of the keys. `renew`: those that we have lack one; they are not asked for more often than once a minute. */
+/* The same of the keys. `renew`: those that we have lack one; they are asked for again, a few times a minute at most. */
 void provider_keys(struct auth_exchange *x, bool renew,
                    void (*ready)(struct auth_exchange *x, bool ok));
 /* A GET, or a POST of `form`; `authorization` is a header line or NULL. Sets x->call. */

@@ -13,6 +13,8 @@
 #define FRESH_US (UINT64_C(3600) * 1000000)
 #define STALE_US (UINT64_C(86400) * 1000000)
 #define AGAIN_US (UINT64_C(60) * 1000000)
+/* What lacks a key is asked for again, but a provider that signs with what it does not publish is not asked each time. */
+#define RENEWALS 5 /* in AGAIN_US */
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
@@ -50,9 +52,9 @@ static bool younger(uint64_t then_us, uint64_t us)
 }
 
 /* Is what we have good enough, or is the provider to be asked? One that has failed is left alone for a minute. */
-static bool have(const struct published *p, uint64_t fresh_us)
+static bool have(const struct published *p)
 {
-    return younger(p->got_us, fresh_us) ||
+    return younger(p->got_us, FRESH_US) ||
            (younger(p->got_us, STALE_US) && younger(p->asked_us, AGAIN_US));
 }
 
@@ -131,7 +133,7 @@ void provider_endpoints(struct auth_exchange *x, void (*ready)(struct auth_excha
 {
     struct auth_provider *p = x->provider;
     struct buf url = {0};
-    if (p->opts->kind == AUTH_GITHUB || have(&p->discovery, FRESH_US)) {
+    if (p->opts->kind == AUTH_GITHUB || have(&p->discovery)) {
         ready(x, true);
         return;
     }
@@ -145,11 +147,20 @@ void provider_endpoints(struct auth_exchange *x, void (*ready)(struct auth_excha
     buf_release(&url);
 }
 
+static bool may_renew(struct auth_provider *p)
+{
+    if (!younger(p->renewing_us, AGAIN_US)) {
+        p->renewing_us = net_now_us();
+        p->renewals = 0;
+    }
+    return p->renewals++ < RENEWALS;
+}
+
 void provider_keys(struct auth_exchange *x, bool renew,
                    void (*ready)(struct auth_exchange *x, bool ok))
 {
     struct auth_provider *p = x->provider;
-    if (have(&p->jwks, renew ? AGAIN_US : FRESH_US)) {
+    if (renew ? !p->jwks.call && !may_renew(p) : have(&p->jwks)) {
         ready(x, true);
         return;
     }

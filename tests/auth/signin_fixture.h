@@ -38,6 +38,7 @@ struct world {
     int drop_at;                    /* the exchange is dropped at this event; 0: never */
     int stop_at;                    /* the loop is stopped then */
     bool stopped;
+    bool auth_first; /* at the end: before the queue */
 
     int refuse; /* sign-ins that are not allowed */
     char signed_out_session[AUTH_HASH_HEX], signed_out_user[64];
@@ -66,7 +67,8 @@ struct fake {
     const char *error;            /* in place of a code */
     const char *issuer;           /* what it says as `iss` */
     bool announces_issuer;
-    int kid; /* the key in use */
+    int kid;               /* the key in use */
+    const char *token_kid; /* what tokens say in place of it */
     int discoveries, jwks, tokens, users;
 
     char state[100], got_nonce[100], challenge[100], former_challenge[100], scope[100],

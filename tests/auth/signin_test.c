@@ -357,14 +357,21 @@ TEST(sign_in_when_the_keys_of_the_provider_have_changed)
     CHECK(sign_in("oidc", "/"));
     forget_cookies();
     fake.kid = 1;
-    /* They were asked for a moment ago: not for everybody's invented key. */
-    get(go_to_provider("oidc", "/"));
-    CHECK_STR(error_code(), "OAuthCallback");
-    CHECK_EQ(fake.jwks, 1);
-    w.auth->providers[1].jwks.got_us -= 61000000;
-    w.auth->providers[1].jwks.asked_us -= 61000000;
     CHECK(sign_in("oidc", "/"));
     CHECK_EQ(fake.jwks, 2);
+    /* But not for each of those that it never publishes. */
+    fake.token_kid = "never";
+    forget_cookies();
+    for (int i = 0; i < 8; i++) {
+        get(go_to_provider("oidc", "/"));
+        CHECK_STR(error_code(), "OAuthCallback");
+    }
+    CHECK_EQ(fake.jwks, 6);
+    w.auth->providers[1].renewing_us -= 61000000;
+    fake.kid = 2;
+    fake.token_kid = NULL;
+    CHECK(sign_in("oidc", "/"));
+    CHECK_EQ(fake.jwks, 7);
     world_stop();
 }
 
