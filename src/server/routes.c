@@ -209,7 +209,9 @@ struct client *client_new(enum client_kind kind, struct conn *conn)
 
 void client_free(struct client *c)
 {
-    conn_set_data(c->conn, NULL);
+    /* Whoever was answered may have been followed already, by a request that came right behind. */
+    if (conn_data(c->conn) == c)
+        conn_set_data(c->conn, NULL);
     auth_query_cancel(c->query);
     list_remove(&c->node);
     list_remove(&c->owed);

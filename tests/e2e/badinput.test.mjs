@@ -498,6 +498,18 @@ test('request: pipelined ones are answered in order', async () => {
   assert.match(wire.text, /Disallow: \/\n$/)
 })
 
+// What belongs to the second request was forgotten with the first, and answered when the connection was no more.
+test('request: pipelined ones that wait for storage, of somebody who is gone before they are answered', async () => {
+  for (let i = 0; i < 200; i++) {
+    const wire = new Wire(server.port)
+    wire.send(['a', 'b', 'c'].map(name => `GET /gone-${name}${i}/raw HTTP/1.1\r\nHost: x\r\n\r\n`).join(''))
+    await new Promise(resolve => wire.socket.once('connect', resolve))
+    if (i % 4) await sleep(i % 4)
+    wire.socket.resetAndDestroy()
+  }
+  assert.equal((await exchange(server.port, 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).status, 200)
+})
+
 test('request: a thousand pipelined ones that nobody reads the answers of do not pile up', async () => {
   const wire = new Wire(server.port)
   wire.socket.pause()
