@@ -127,7 +127,8 @@ static bool read_endpoints(struct oauth_endpoints *e, const json_t *doc, const c
     if (!json_is_object(doc))
         return no(why, why_len, "discovery: not a JSON object");
     if (!said || !*said || strcmp(said, issuer) != 0) {
-        snprintf(why, why_len, "discovery: of another issuer: %.200s", said ? said : "");
+        snprintf(why, why_len, "discovery: of another issuer: %.200s",
+                 said && auth_is_visible(said) ? said : "none that could be");
         return false;
     }
     if (!is_url(said))

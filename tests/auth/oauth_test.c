@@ -96,7 +96,8 @@ TEST(oauth_discovery_of_another_issuer)
     for (size_t i = 0; i < sizeof(issuers) / sizeof(issuers[0]); i++)
         CHECK_STR(discover(&e, issuers[i], "{" FULL "}"),
                   "discovery: of another issuer: https://id.example");
-    CHECK_STR(discover(&e, "", "{\"issuer\":\"\"}"), "discovery: of another issuer: ");
+    CHECK_STR(discover(&e, "", "{\"issuer\":\"\"}"),
+              "discovery: of another issuer: none that could be");
 }
 
 TEST(oauth_discovery_that_is_wrong)
@@ -108,8 +109,9 @@ TEST(oauth_discovery_that_is_wrong)
         {"[]", "discovery: not a JSON object"},
         {"{" FULL "}x", "discovery: not a JSON object"},
         {"{" FULL ",\"issuer\":\"https://id.example\"}", "discovery: not a JSON object"},
-        {"{}", "discovery: of another issuer: "},
-        {"{\"issuer\":[\"https://id.example\"]}", "discovery: of another issuer: "},
+        {"{}", "discovery: of another issuer: none that could be"},
+        {"{\"issuer\":[\"https://id.example\"]}",
+         "discovery: of another issuer: none that could be"},
         {"{\"issuer\":\"https://id.example\"}",
          "discovery: authorization_endpoint is missing or wrong"},
         {"{\"issuer\":\"https://id.example\",\"authorization_endpoint\":\"https://a/\"}",

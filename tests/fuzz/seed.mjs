@@ -91,4 +91,29 @@ for (const line of ['{"bytecrowds-export":1,"store":"sqlite:bytecrowds.sqlite"}'
   '{"id":"friday","snapshot":"AAA=","updates":["AQE=","AgI="],"text":"let a","language":"rust"}',
   '{"id":{"base64":"/w=="},"text":{"base64":"/w=="},"authorizedEmails":"[\\"a@b.example\\"]"}',
   '{"id":"\\u00e9\\ud83d\\ude00 \\\\","text":"a\\u0000\\n\\t","language":"","updates":[""]}']) save('store_record', Buffer.from(line))
+
+const kind = (n, value) => Buffer.concat([Buffer.from([n]), Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))])
+const claims = { iss: 'https://i', aud: 'c', sub: 's', exp: 1700000300, iat: 1700000000, nonce: 'n' }
+const point = { kty: 'EC', crv: 'P-256', x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU', y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0' }
+const edwards = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }
+for (const keys of [[point], [{ ...edwards, use: 'sig', alg: 'EdDSA', key_ops: ['verify'] }], [{ kty: 'RSA', n: '9'.repeat(341) + 'Q', e: 'AQAB', kid: 'k' }],
+  [{ ...point, crv: 'P-384' }, { ...point, use: 'enc' }, { ...edwards, d: 'AA' }, { kty: 'oct', k: 'AA' }, 1], []]) save('auth_jwt', kind(0, { keys }))
+const part = value => Buffer.from(JSON.stringify(value)).toString('base64url')
+for (const [alg, size] of [['EdDSA', 64], ['ES256', 64], ['ES384', 96], ['RS256', 256], ['PS512', 256], ['none', 1]]) {
+  for (const header of [{ alg, kid: 'k' }, { alg, crit: ['b64'] }, { alg, typ: 'JWT' }]) save('auth_jwt', kind(1, `${part(header)}.${part(claims)}.${Buffer.alloc(size, 1).toString('base64url')}`))
+}
+for (const more of [{}, { aud: ['c'] }, { aud: ['c', 'd'], azp: 'c' }, { azp: 'd' }, { nbf: 1.5 }, { exp: 1 }, { iat: '1' }, { nonce: null }, { sub: '' }]) save('auth_jwt', kind(2, { ...claims, ...more }))
+for (const header of [{ alg: 'EdDSA' }, { alg: 'EdDSA', kid: 'k', typ: 'JWT' }, { alg: 'EdDSA', kid: 'x' }, { alg: 'EdDSA', crit: [] }, { alg: 'ES256' }, []]) save('auth_jwt', kind(3, header))
+
+const discovery = { issuer: 'https://i', authorization_endpoint: 'https://i/a', token_endpoint: 'https://i/t', jwks_uri: 'https://i/k' }
+for (const more of [{}, { userinfo_endpoint: 'https://i/u?a=b' }, { issuer: 'https://j' }, { token_endpoint: 'http://i/' }, { response_types_supported: ['code'] },
+  { token_endpoint_auth_methods_supported: ['client_secret_post'], authorization_response_iss_parameter_supported: true }]) save('auth_oauth', kind(0, { ...discovery, ...more }))
+for (const answer of [{ access_token: 'SECRET', token_type: 'bearer', scope: '' }, { access_token: 'SECRET', token_type: 'Bearer', id_token: 'a.b.c' }, { error: 'invalid_grant', error_description: 'SECRET' },
+  { access_token: 'a b', token_type: 'bearer' }, { error: { a: 'SECRET' } }]) save('auth_oauth', kind(1, answer))
+for (const answer of [{ id: 1, login: 'o', name: 'O\u00e9', avatar_url: 'https://a/1' }, { id: 1, login: 'o', name: null, avatar_url: 'javascript:1' },
+  [{ email: 'a@x', primary: true, verified: true }, { email: 'b@x', primary: false, verified: true }], [{ email: 'a@x', primary: true, verified: false }]]) save('auth_oauth', kind(2, answer))
+for (const list of [[{ sub: 's', name: 'N', email: 'a@x', email_verified: true, picture: 'https://p/' }, { sub: 's', nickname: 'M', email: 'a@x' }],
+  [{ sub: 's', email: 'a@x' }, { sub: 's', email: 'a@x', email_verified: 'true' }], [{ sub: 's' }, { sub: 't', email: 'b@x', email_verified: true }]]) save('auth_oauth', kind(3, list.map(c => JSON.stringify(c)).join('')))
+
+for (const line of ['a=1; b=2', 'b=1;a="x y"; a=3', ' a=x=y\t;', 'a=1&a=2', 'a=%2Fb+c%c3%a9', '{"a":"x\\u00e9","b":true}', '{"a":true}', 'a=\r\nSet-Cookie: b', 'application/x-www-form-urlencoded; a', 'é;,\\"']) save('auth_cookie', Buffer.from(line))
 console.log(counts)
