@@ -1,5 +1,6 @@
 // Requests that change something, and what people are told when one fails.
 import type { Account } from "./access";
+import { sentence } from "./words";
 
 // The server's own words are for people; whatever stands between it and the page may answer with a page of HTML.
 async function failure(answer: Response): Promise<Error> {
@@ -8,12 +9,6 @@ async function failure(answer: Response): Promise<Error> {
     const wait = Number(answer.headers.get("retry-after"));
     const later = answer.status === 429 && wait > 0 ? ` Try again in ${wait} s.` : "";
     return new Error(sentence(words || `The server answered ${answer.status}`) + later);
-}
-
-export function sentence(words: string): string {
-    const text = words.trim();
-    if (!text) return "";
-    return text[0]!.toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
 }
 
 export async function request(url: string, init: RequestInit = {}): Promise<Response> {

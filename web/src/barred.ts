@@ -3,13 +3,12 @@ import type { Address } from "./address";
 import { byId } from "./dom";
 import type { Status } from "./provider";
 import type { Sharing } from "./sharing";
+import { sentence } from "./words";
 
 export interface Words {
     title: string;
     text: string;
 }
-
-const sentence = (words: string): string => (words ? words[0]!.toUpperCase() + words.slice(1).replace(/\.?$/, ".") : "");
 
 export function barredWords(address: Address, { reason, unsaved }: Pick<Status, "reason" | "unsaved">): Words {
     if (address.watching && !address.token)

@@ -1,6 +1,6 @@
 // The dialogs about accounts and access. Everything that others wrote goes into text nodes.
 import type { Account } from "./access";
-import { post, request, sentence, signIn, signOut } from "./api";
+import { post, request, signIn, signOut } from "./api";
 import css from "./dialogs.css";
 import { checkMark, copy, say } from "./dom";
 import { readEmails } from "./emails";
@@ -20,7 +20,8 @@ function modal(sharing: Sharing, title: string, className: string, content: Node
     dialog.setAttribute("aria-labelledby", id);
     dialog.addEventListener("close", () => {
         dialog.remove();
-        sharing.done();
+        // The browser went back to the button that opened it, unless that was in the menu, which is closed.
+        if (document.activeElement === document.body) sharing.done();
     });
     document.body.append(dialog);
     dialog.showModal();
@@ -85,6 +86,11 @@ export function openAccess(sharing: Sharing): void {
     modal(sharing, "Access", "wide", [who, links]);
     drawWho(sharing, who);
     drawLinks(sharing, links);
+    // Somebody else may have set it since the page was opened.
+    const known = JSON.stringify(sharing.access);
+    void sharing.learn().then(() => {
+        if (JSON.stringify(sharing.access) !== known) drawWho(sharing, who);
+    });
 }
 
 const people = (n: number): string => (n === 1 ? "only you" : `only these ${n} people`);
@@ -154,7 +160,7 @@ function restrictForm(sharing: Sharing, own: string, section: HTMLElement): Node
     show();
     const form = make("form", { className: "restrict", hidden: true },
         make("label", { htmlFor: "emails" }, "Their e-mail addresses"), field, note,
-        make("p", { className: "warning" }, make("b", {}, "This is set once. "), "It can’t be changed or taken back here afterwards, and everybody else who is here now is shut out."),
+        make("p", { className: "warning" }, make("b", {}, "This is set once. "), "It can’t be changed or taken back here afterwards, and whoever is here and is not one of them is shut out at once."),
         wrong,
         make("div", { className: "actions" }, submit));
     form.addEventListener("submit", working(wrong, restrict, submit));
@@ -236,7 +242,7 @@ function drawLinks(sharing: Sharing, section: HTMLElement): void {
         make("p", {}, "Who has one sees the text as it is written, without an account, and can’t change it or find out where it is."),
         form, wrong, fresh, list, all);
     load().catch((error: Error) => {
-        wrong.textContent = sentence(error.message);
+        wrong.textContent = error.message;
         wrong.hidden = false;
     });
 }

@@ -8,6 +8,7 @@ type Dialogs = typeof import("./dialogs");
 
 export class Sharing {
     access: Access = UNKNOWN;
+    private renewed = false;
 
     constructor(
         readonly name: string, // "" for those who watch by a read-only link
@@ -29,10 +30,12 @@ export class Sharing {
 
     async learn(): Promise<void> {
         if (!this.name) return this.show({ ...UNKNOWN, user: await askSession() });
-        const access = (await askAccess(this.name)) ?? UNKNOWN;
+        const access = await askAccess(this.name);
+        if (!access) return;
         this.show(access);
         // A session that is used goes on.
-        if (access.user) void askSession();
+        if (access.user && !this.renewed) void askSession();
+        this.renewed ||= access.user !== null;
     }
 
     show(access: Access): void {
