@@ -583,7 +583,7 @@ TEST(sqlite_who_writes_beside_a_server_makes_no_write_of_it_fail)
     for (int i = 0; i < 2; i++)
         CHECK_EQ(pthread_create(&threads[i], NULL, write_beside, &writers[i]), 0);
     int failed = 0;
-    for (int i = 0; i < 300 || (i < 20000 && (writers[0].done < 5 || writers[1].done < 5)); i++) {
+    for (int i = 0; i < 100 || (i < 20000 && (writers[0].done < 3 || writers[1].done < 3)); i++) {
         snprintf(id, sizeof(id), "r%d", i % 20);
         failed += append(s, id, "u", NULL) != STORE_OK;
         failed += put_fields(s, id, "text", "c") != STORE_OK;
@@ -594,6 +594,6 @@ TEST(sqlite_who_writes_beside_a_server_makes_no_write_of_it_fail)
         pthread_join(threads[i], NULL);
     CHECK_EQ(failed, 0);
     CHECK_EQ(writers[0].failed + writers[1].failed, 0);
-    CHECK(writers[0].done >= 5 && writers[1].done >= 5);
+    CHECK(writers[0].done >= 3 && writers[1].done >= 3);
     store_close(s);
 }
