@@ -21,7 +21,7 @@ static bool same(struct http_str a, const char *b, size_t len)
 }
 
 /* Programs send no Origin; browsers do, with whatever changes anything and with every socket. A proxy may put another
- * Host for ours, so the public URL counts as well. */
+ * Host for ours, so the public URL counts as well; and a page that has its host in another way, by http:, is not ours. */
 bool guard_origin(const struct server *s, const struct http_request *req)
 {
     struct http_str origin = http_header(req, "origin");
@@ -29,10 +29,13 @@ bool guard_origin(const struct server *s, const struct http_request *req)
     char token[256];
     if (!origin.p)
         return true;
-    struct http_str host = origin_host(origin);
-    if (host.len && same(host, req->host.p, req->host.len))
-        return true;
-    if (public_url && *public_url && same(origin, public_url, strlen(public_url)))
+    struct http_str host = origin_host(origin), own = {NULL, 0};
+    if (public_url && *public_url) {
+        if (same(origin, public_url, strlen(public_url)))
+            return true;
+        own = origin_host((struct http_str){public_url, strlen(public_url)});
+    }
+    if (host.len && same(host, req->host.p, req->host.len) && !same(host, own.p, own.len))
         return true;
     struct http_str list = {s->opts.allowed_origins, strlen(s->opts.allowed_origins)};
     if (!origin.len || origin.len >= sizeof(token))

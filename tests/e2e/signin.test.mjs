@@ -220,7 +220,7 @@ test('several providers of one file, each with its own way to sign and to be tol
       assert.deepEqual(Object.keys((await agent.get(`${origin}/api/auth/providers`)).json), ['es', 'ps', 'ed', 'es-384', 'work'])
       const page = await agent.get(`${origin}/api/auth/signin?callbackUrl=/x`)
       assert.equal(page.status, 200)
-      for (const name of ['By es', 'By ps', 'By ed', 'By es-384', 'GitHub at work']) assert.ok(page.text.includes(name), name)
+      assert.deepEqual((await agent.get(`${origin}/api/access?name=x`)).json.signIn, [...running.map(p => ({ id: p.id, name: `By ${p.id}` })), { id: 'work', name: 'GitHub at work' }])
       for (const p of running) {
         p.account('kim', { email: `kim@${p.id}.example` })
         const kim = new Agent()
@@ -416,9 +416,7 @@ test('wrong answers of an OpenID provider sign nobody in', async () => {
       }
       await good('after all of that')
       // Keys rotate: a token that is signed with a new one.
-      const old = mock.server.issuer.keys.toJSON().length
-      await mock.server.issuer.keys.generate('RS256')
-      assert.equal(mock.server.issuer.keys.toJSON().length, old + 1)
+      await mock.rotate()
       for (let i = 0; i < 3; i++) await good('keys rotate')
     })
   } finally { await mock.close() }
@@ -463,7 +461,7 @@ test('a provider that is down or talks nonsense: a clear error at once, and all 
       for (const path of ['/login/oauth/access_token', '/api/v3/user', '/api/v3/user/emails']) {
         for (const [what, fault] of [
           ['500', { kind: 'answer', status: 500, body: '{"access_token":"x","id":1,"login":"x"}' }], ['nonsense', { kind: 'answer', body: '<html>' }], ['nothing', { kind: 'answer', body: '' }], ['an empty object', { kind: 'answer', body: '{}' }],
-          ['no list, no object', { kind: 'answer', body: '"x"' }], ['cut', { kind: 'drop' }], ['megabytes', { kind: 'answer', body: ' '.repeat(3 << 20) }], ['wrong kinds', { kind: 'answer', body: path.endsWith('emails') ? '[1,{"email":7,"primary":true,"verified":true}]' : '{"access_token":{},"id":{},"login":[]}' }],
+          ['no list, no object', { kind: 'answer', body: '"x"' }], ['cut', { kind: 'drop', times: 9 }], ['megabytes', { kind: 'answer', body: ' '.repeat(3 << 20) }], ['wrong kinds', { kind: 'answer', body: path.endsWith('emails') ? '[1,{"email":7,"primary":true,"verified":true}]' : '{"access_token":{},"id":{},"login":[]}' }],
           ['a redirect', { kind: 'answer', status: 301, headers: { location: `${github.url}/login` } }]
         ]) {
           const agent = new Agent()

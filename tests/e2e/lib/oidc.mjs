@@ -2,10 +2,12 @@
 // from, which does it right; and npm's oauth2-mock-server, which says what one wants, for answers that are wrong.
 
 import { createHmac, generateKeyPairSync, webcrypto } from 'node:crypto'
-import { OAuth2Server } from 'oauth2-mock-server'
+import mockServer from 'oauth2-mock-server'
 import { choosing, redirect, send, StandIn } from './standin.mjs'
 
 globalThis.crypto ??= webcrypto
+
+const { OAuth2Issuer, OAuth2Service } = mockServer
 
 const KEYS = {
   RS256: ['rsa', { modulusLength: 2048 }],
@@ -95,32 +97,57 @@ export class Oidc extends StandIn {
 export const startOidc = options => new Oidc(options).listen()
 
 /**
- * { issuer, args, server, next(change), url() }: `change` is { claims, header, response, userinfo, redirect }: functions of what the
- * next sign-in is told, which they may alter. It knows one person, johndoe, and asks nothing.
+ * Says what one wants: next({ claims, header, response, userinfo, redirect, discovery }) are functions of what the next sign-ins are
+ * told, which they may alter. It knows one person, johndoe, and asks nothing.
  */
-export async function startMock ({ clientId = 'mock-client', clientSecret = 'mock-client-secret-90aa', id = 'oidc' } = {}) {
-  const server = new OAuth2Server()
-  await server.issuer.keys.generate('RS256')
-  await server.start(0, '127.0.0.1')
-  const issuer = server.issuer.url = `http://127.0.0.1:${server.address().port}`
-  const mock = { id, issuer, server, clientId, clientSecret, person: { email: 'john@example.net', email_verified: true, name: 'John' } }
-  let change = {}
-  server.service.on('beforeTokenSigning', token => {
-    // Of the two that are signed, the access token has a scope.
-    if (token.payload.scope !== undefined) return
-    Object.assign(token.payload, mock.person)
-    change.claims?.(token.payload)
-    change.header?.(token.header)
-  })
-  server.service.on('beforeResponse', response => change.response?.(response))
-  server.service.on('beforeUserinfo', response => { Object.assign(response.body, mock.person); change.userinfo?.(response) })
-  server.service.on('beforeAuthorizeRedirect', at => change.redirect?.(at.url))
-  return Object.assign(mock, {
-    next: c => { change = c ?? {} },
-    args: ['--oidc-issuer', issuer, '--oidc-id', clientId, '--oidc-secret', clientSecret],
-    close: () => server.stop()
-  })
+export class Mock extends StandIn {
+  constructor ({ clientId = 'mock-client', clientSecret = 'mock-client-secret-90aa' } = {}) {
+    super()
+    Object.assign(this, { clientId, clientSecret, person: { email: 'john@example.net', email_verified: true, name: 'John' }, change: {} })
+  }
+
+  get args () { return ['--oidc-issuer', this.url, '--oidc-id', this.clientId, '--oidc-secret', this.clientSecret] }
+  get issuer () { return this.url }
+  next (change = {}) { this.change = change }
+  /** One more key; tokens are signed by all of them in turn. */
+  rotate () { return this.keys.keys.generate('RS256') }
+
+  async listen (port) {
+    await super.listen(port)
+    this.keys = new OAuth2Issuer()
+    this.keys.url = this.url
+    await this.rotate()
+    const service = new OAuth2Service(this.keys)
+    service.on('beforeTokenSigning', token => {
+      // Of the two that are signed, the access token has a scope.
+      if (token.payload.scope !== undefined) return
+      Object.assign(token.payload, this.person)
+      this.change.claims?.(token.payload)
+      this.change.header?.(token.header)
+    })
+    service.on('beforeResponse', response => this.change.response?.(response))
+    service.on('beforeUserinfo', response => { Object.assign(response.body, this.person); this.change.userinfo?.(response) })
+    service.on('beforeAuthorizeRedirect', at => this.change.redirect?.(at.url))
+    this.handler = service.requestHandler
+    return this
+  }
+
+  respond (request, response, url, body) {
+    if (url.pathname === '/.well-known/openid-configuration') {
+      const at = path => this.url + path
+      const discovery = { issuer: this.url, authorization_endpoint: at('/authorize'), token_endpoint: at('/token'), userinfo_endpoint: at('/userinfo'), jwks_uri: at('/jwks'), response_types_supported: ['code'], subject_types_supported: ['public'],
+        id_token_signing_alg_values_supported: ['RS256'], token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'], code_challenge_methods_supported: ['S256'] }
+      this.change.discovery?.(discovery)
+      return send(response, 200, discovery)
+    }
+    // What was read already.
+    request._body = true
+    request.body = Object.fromEntries(new URLSearchParams(body))
+    this.handler(request, response)
+  }
 }
+
+export const startMock = options => new Mock(options).listen()
 
 const part = value => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
 const claimsOf = token => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'))
