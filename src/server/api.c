@@ -214,12 +214,13 @@ static void link_added(struct store_op *op)
         finish(v, 409, "there are 100 links already: revoke some first");
         return;
     }
-    const char *origin = v->srv->opts.auth.public_url;
+    struct buf origin = {0};
+    if (v->client && !auth_origin(v->srv->auth, &origin, v->req))
+        buf_clear(&origin); /* the page knows where it is */
     log_info("read-only link made", LOG_STR("name", v->name), LOG_STR("hash", buf_str(&op->data)));
-    finish_json(
-        v, json_pack("{s:o, s:s}", "link",
-                     json_sprintf("%s/~watch#%s", origin ? origin : "", buf_str(&op->language)),
-                     "hash", buf_str(&op->data)));
+    json_t *link = json_sprintf("%s/~watch#%s", buf_str(&origin), buf_str(&op->language));
+    buf_release(&origin);
+    finish_json(v, json_pack("{s:o, s:s}", "link", link, "hash", buf_str(&op->data)));
 }
 
 static void link_ready(struct visit *v, enum visit_result result)

@@ -205,7 +205,7 @@ test('sessions of Auth.js\' own adapter are honoured, and ours are its', async (
 
 test('several providers of one file, each with its own way to sign and to be told the secret', async () => {
   const list = [
-    { id: 'es', alg: 'ES256' }, { id: 'ps', alg: 'PS256', method: 'client_secret_post' }, { id: 'ed', alg: 'EdDSA', inToken: true }, { id: 'es-384', alg: 'ES384', clientSecret: 'with: "odd" & é %+/= characters' }
+    { id: 'es', alg: 'ES256' }, { id: 'ps', alg: 'PS256', method: 'client_secret_post' }, { id: 'ed', alg: 'EdDSA', inToken: true }, { id: 'es-384', alg: 'ES384', clientSecret: 'with: "odd" & %+/= characters' }
   ]
   const running = await Promise.all(list.map(p => startOidc({ ...p, accounts: { kim: { email: 'kim@example.net' }, loose: { email: 'loose@example.net', email_verified: undefined } } })))
   const file = path.join(tempFolder(), 'providers.json')

@@ -2,12 +2,10 @@
 // from, which does it right; and npm's oauth2-mock-server, which says what one wants, for answers that are wrong.
 
 import { createHmac, generateKeyPairSync, webcrypto } from 'node:crypto'
-import mockServer from 'oauth2-mock-server'
+import { OAuth2Server } from 'oauth2-mock-server'
 import { choosing, redirect, send, StandIn } from './standin.mjs'
 
 globalThis.crypto ??= webcrypto
-
-const { OAuth2Issuer, OAuth2Service } = mockServer
 
 const KEYS = {
   RS256: ['rsa', { modulusLength: 2048 }],
@@ -114,10 +112,10 @@ export class Mock extends StandIn {
 
   async listen (port) {
     await super.listen(port)
-    this.keys = new OAuth2Issuer()
+    const { issuer, service } = new OAuth2Server() // which never listens
+    this.keys = issuer
     this.keys.url = this.url
     await this.rotate()
-    const service = new OAuth2Service(this.keys)
     service.on('beforeTokenSigning', token => {
       // Of the two that are signed, the access token has a scope.
       if (token.payload.scope !== undefined) return
