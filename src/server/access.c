@@ -297,7 +297,7 @@ void access_init(struct server *s)
     net_timer_start(a->recheck_timer, RECHECK_TICK_MS, RECHECK_TICK_MS);
     a->look_timer = net_timer_new(s->loop, look, s);
     if (!s->feed)
-        net_timer_start(a->look_timer, LOOK_MS, LOOK_MS);
+        net_timer_start(a->look_timer, 0, LOOK_MS);
 }
 
 void access_release(struct server *s)
