@@ -223,6 +223,13 @@ static void link_added(struct store_op *op)
     finish_json(v, json_pack("{s:o, s:s}", "link", link, "hash", buf_str(&op->data)));
 }
 
+static json_int_t now_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (json_int_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 static void link_ready(struct visit *v, enum visit_result result)
 {
     const char *label = json_string_value(json_object_get(v->body, "label"));
@@ -234,9 +241,8 @@ static void link_ready(struct visit *v, enum visit_result result)
         return;
     }
     char hash[AUTH_HASH_HEX];
-    json_t *about =
-        json_pack("{s:s*, s:s*, s:I}", "label", label && *label ? label : NULL, "by",
-                  p && *p->email ? p->email : NULL, "at", (json_int_t)time(NULL) * 1000);
+    json_t *about = json_pack("{s:s*, s:s*, s:I}", "label", label && *label ? label : NULL, "by",
+                              p && *p->email ? p->email : NULL, "at", now_ms());
     char *s = json_dumps(about, JSON_COMPACT);
     v->op.kind = STORE_LINK_ADD;
     v->op.id = v->name;

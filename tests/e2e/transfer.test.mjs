@@ -230,6 +230,8 @@ test('what the original left in Redis', async () => {
   assert.equal(contentOf(to), "fields|bytes|X'FF0061'|NULL|NULL\nfields|old|X'7B2261223A317D'|X'6A736F6E'|X'5B226140622E6578616D706C65225D'\n" +
     "key|X'757365723A6279746573'|X'FF0061'|\nkey|X'757365723A656D61696C3A6140622E6578616D706C65'|X'31'|\nkey|X'757365723A73657373696F6E3A31'|X'6F6620746865207369676E2D696E'|4102444800123")
   const server = await startServer({ store: `sqlite:${to}` })
+  assert.match(await server.raw('old'), /need to be authorized/)
+  moved(['authorize', '--store', `sqlite:${to}`, 'old', '--public'])
   assert.equal(await server.raw('old'), '{"a":1}')
   await server.stop()
   await store.kill()
