@@ -91,7 +91,7 @@ static void start(struct net_fetcher_opts opts)
 {
     char err[200];
     struct net_limits limits = {.http.body_bytes = 4 * BIG};
-    struct net_handler h = {on_request, on_message, on_closed, NULL};
+    struct net_handler h = {on_request, on_message, on_closed, NULL, NULL};
     log_setup(LOG_ERROR, false);
     memset(&my, 0, sizeof(my));
     my.loop = net_loop_new();

@@ -127,17 +127,19 @@ TEST(emails_keep_their_order_and_drop_what_comes_twice)
     CHECK_EQ(add(&e, "b@x"), EMAILS_OK);
     CHECK_EQ(add(&e, "a/\xc3\xa4@x.org"), EMAILS_OK);
     CHECK_EQ(add(&e, "b@x"), EMAILS_OK);
-    CHECK_EQ(add(&e, "B@x"), EMAILS_OK);
+    CHECK_EQ(add(&e, "B@X"), EMAILS_OK); /* is there but for its case */
     CHECK_EQ(add(&e, "none"), EMAILS_BAD);
-    CHECK_EQ(e.count, 3);
+    CHECK_EQ(e.count, 2);
     CHECK(emails_write(&json, &e));
     /* Byte for byte what JSON.stringify() makes. */
-    CHECK_STR(buf_str(&json), "[\"b@x\",\"a/\xc3\xa4@x.org\",\"B@x\"]");
+    CHECK_STR(buf_str(&json), "[\"b@x\",\"a/\xc3\xa4@x.org\"]");
     CHECK(emails_read(&again, json.data, json.len));
-    CHECK_EQ(again.count, 3);
+    CHECK_EQ(again.count, 2);
     CHECK_STR((const char *)again.all[1].data, "a/\xc3\xa4@x.org");
     CHECK(has(&again, "B@x") && has(&again, "b@x"));
-    CHECK(!has(&again, "b@X") && !has(&again, "") && !has(&again, "b@xx") && !has(&again, "b@"));
+    CHECK(has(&again, "b@X") && has(&again, "A/\xc3\xa4@X.ORG"));
+    CHECK(!has(&again, "a/\xc3\x84@x.org") && !has(&again, "") && !has(&again, "b@xx") &&
+          !has(&again, "b@"));
     emails_release(&e);
     emails_release(&again);
     buf_release(&json);
