@@ -84,18 +84,21 @@ int main(int argc, char **argv)
 {
     struct config c;
     char err[256];
+    int code = 0;
     switch (config_read(&c, argc, argv, environ, err, sizeof(err))) {
     case CONFIG_HELP:
         config_help(c.command);
-        return 0;
+        break;
     case CONFIG_VERSION:
         puts("bytecrowds " BYTECROWDS_VERSION);
-        return 0;
-    case CONFIG_ERROR:
-        say("%s", err);
-        return 2;
-    case CONFIG_RUN:
         break;
+    case CONFIG_ERROR:
+        fprintf(stderr, "bytecrowds: %s\n", err);
+        code = 2;
+        break;
+    case CONFIG_RUN:
+        code = run(&c);
     }
-    return run(&c);
+    auth_providers_release(&c.sign_in.providers);
+    return code;
 }
