@@ -93,6 +93,7 @@ test('several providers: a dialog with a button for each, by keyboard', async ()
   assert.equal(await page.evaluate(() => document.activeElement.id), 'account')
   api.fail['POST /api/auth/signin/company'] = [503, 'the provider cannot be reached']
   await page.click('#account')
+  await dialog(page).waitFor() // its code comes when it is wanted
   await page.keyboard.press('Tab')
   await page.keyboard.press('Tab')
   await page.keyboard.press('Tab')
