@@ -198,7 +198,7 @@ test('a unix socket', async () => {
 
 test('a user who may do no more than the manual says', async () => {
   const guarded = await new Redis({ password: 'admin' }).start()
-  await guarded.call('ACL', 'SETUSER', 'bytecrowds', 'on', '>pass:w/rd', 'resetchannels', '~bytecrowd*', '~{bytecrowd*', '~user:*', '~{user:*', '&bytecrowd*', '+@all', '-@dangerous', '+role')
+  await guarded.call('ACL', 'SETUSER', 'bytecrowds', 'on', '>pass:w/rd', 'resetchannels', '~bytecrowd*', '~{bytecrowd*', '~user:*', '~{user:*', '~sign-in:*', '~signed-out:*', '&bytecrowd*', '+@all', '-@dangerous', '+role')
   await session(guarded, `redis://bytecrowds:pass%3Aw%2Frd@127.0.0.1:${guarded.port}`)
   await guarded.kill()
 })
