@@ -117,6 +117,8 @@ static void der_to_raw(struct buf *sig, size_t size)
     ECDSA_SIG_free(s);
 }
 
+static int salt_len = RSA_PSS_SALTLEN_DIGEST;
+
 static void sign(struct buf *sig, const char *alg, EVP_PKEY *k, const struct buf *text)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -128,7 +130,7 @@ static void sign(struct buf *sig, const char *alg, EVP_PKEY *k, const struct buf
     CHECK(EVP_DigestSignInit_ex(ctx, &pctx, md, NULL, NULL, k, NULL));
     if (alg[0] == 'P') {
         CHECK(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) > 0);
-        CHECK(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) > 0);
+        CHECK(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, salt_len) > 0);
     }
     buf_clear(sig);
     CHECK(EVP_DigestSign(ctx, buf_reserve(sig, n), &n, text->data, text->len));
@@ -293,6 +295,22 @@ TEST(jwt_cut_or_changed_anywhere)
         }
     buf_putc(&t, '\n');
     CHECK_EQ(verify(keys, t.data, t.len), JWT_MALFORMED);
+    jwt_keys_free(keys);
+    buf_release(&t);
+}
+
+/* RFC 7518, 3.5: as long as the hash. */
+TEST(jwt_pss_salt_of_another_length)
+{
+    static const int lens[] = {0, 20, 31, 33};
+    struct buf t = {0};
+    struct jwt_keys *keys = keys_of(rsa(), K1);
+    for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+        salt_len = lens[i];
+        make_for(&t, "PS256");
+        salt_len = RSA_PSS_SALTLEN_DIGEST;
+        CHECK_EQ(verify(keys, t.data, t.len), JWT_BAD_SIGNATURE);
+    }
     jwt_keys_free(keys);
     buf_release(&t);
 }
@@ -682,6 +700,33 @@ TEST(jwt_points_that_are_none)
         jwt_keys_free(keys);
     }
     buf_release(&t);
+    buf_release(&set);
+}
+
+/* One behind the other they are the right bytes; the token is RFC 7515's, A.3. */
+TEST(jwt_coordinates_of_the_wrong_length)
+{
+    static const char token[] =
+        "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxl"
+        "LmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISl"
+        "SApmWQxfKTUJqPP3-Kg6NU1Q";
+    struct jwt_expect joe = {.issuer = "joe", .client_id = "c", .now_ms = 1300819000000};
+    struct buf raw = {0}, set = {0};
+    CHECK(base64url_decode(&raw, "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", 43));
+    CHECK(base64url_decode(&raw, "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0", 43));
+    for (size_t x = 31; x <= 33; x++) {
+        buf_clear(&set);
+        buf_puts(&set, "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"");
+        base64url_encode(&set, raw.data, x);
+        buf_puts(&set, "\",\"y\":\"");
+        base64url_encode(&set, raw.data + x, 64 - x);
+        buf_puts(&set, "\"}]}");
+        struct jwt_keys *keys = jwt_keys_read(set.data, set.len);
+        CHECK_EQ(verify_for(keys, token, strlen(token), &joe),
+                 x == 32 ? JWT_WRONG : JWT_UNKNOWN_KEY);
+        jwt_keys_free(keys);
+    }
+    buf_release(&raw);
     buf_release(&set);
 }
 
