@@ -203,6 +203,22 @@ static void authorize_ready(struct visit *v, enum visit_result result)
 
 /* --- read-only links -------------------------------------------------------------------------- */
 
+/* Without a public URL the asker's own word must do: the Host, and by TLS if the page that asks came so. */
+static void put_origin(const struct visit *v, struct buf *out)
+{
+    static const char tls[] = "https://";
+    const char *public_url = v->srv->opts.auth.public_url;
+    if (public_url && *public_url) {
+        buf_puts(out, public_url);
+    } else if (v->client && v->req->host.p) {
+        struct http_str from = http_header(v->req, "origin"), host = v->req->host;
+        bool https =
+            from.len == sizeof(tls) - 1 + host.len && memcmp(from.p, tls, sizeof(tls) - 1) == 0;
+        buf_puts(out, https ? tls : "http://");
+        buf_append(out, host.p, host.len);
+    }
+}
+
 /* buf_str() of op.language is the token until it was told. */
 static void link_added(struct store_op *op)
 {
@@ -215,8 +231,7 @@ static void link_added(struct store_op *op)
         return;
     }
     struct buf origin = {0};
-    if (v->client && !auth_origin(v->srv->auth, &origin, v->req))
-        buf_clear(&origin); /* the page knows where it is */
+    put_origin(v, &origin);
     log_info("read-only link made", LOG_STR("name", v->name), LOG_STR("hash", buf_str(&op->data)));
     json_t *link = json_sprintf("%s/~watch#%s", buf_str(&origin), buf_str(&op->language));
     buf_release(&origin);

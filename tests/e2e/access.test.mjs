@@ -275,6 +275,11 @@ for (const kind of KINDS) {
     const { link, hash } = made.json
     const [address, token] = link.split('#')
     assert.equal(address, `${origin}/~watch`)
+    // In a network, and through a proxy with TLS, where the page was opened: it is copied from there to other people.
+    for (const scheme of ['http', 'https']) {
+      const there = await nobody.post(`${origin}/api/links`, { json: { name: `${name}-there` }, headers: { host: 'code.example', origin: `${scheme}://code.example` } })
+      assert.ok(there.json.link.startsWith(`${scheme}://code.example/~watch#`), there.json.link)
+    }
     assert.match(token, /^[A-Za-z0-9_-]{20,}$/)
     assert.equal(hash, createHash('sha256').update(token).digest('hex'))
     const list = await nobody.get(`${origin}/api/links?name=${name}`)
