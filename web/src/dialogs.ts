@@ -135,16 +135,14 @@ function restrictForm(sharing: Sharing, own: string, section: HTMLElement): Node
     const field = make("textarea", { id: "emails", rows: 3, spellcheck: false, placeholder: "grace@example.com, Alan <alan@example.com>" });
     field.autocapitalize = "off";
     field.setAttribute("aria-describedby", "emails-note");
-    const note = make("p", { id: "emails-note", className: "small" });
+    const note = make("p", { id: "emails-note", className: "small" }, `You (${own}) are always one of them.`);
     const submit = make("button", { type: "submit", className: "main" });
     const chosen = () => {
         const { emails, wrong } = readEmails(field.value);
-        return { emails: [own, ...emails.filter((e) => e !== own)], wrong };
+        return { emails: [own, ...emails.filter((e) => e.toLowerCase() !== own.toLowerCase())], wrong };
     };
     const show = (): void => {
         const { emails } = chosen();
-        const capitals = emails.some((e) => e !== own && e !== e.toLowerCase());
-        note.textContent = `You (${own}) are always one of them.` + (capitals ? " Some of these have capital letters: is that how those accounts have them?" : "");
         submit.textContent = `Let in ${people(emails.length)}`;
         wrong.hidden = true;
     };
