@@ -5,6 +5,7 @@
  */
 #include "app/import_int.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define READ_BYTES (1u * 1024 * 1024)
@@ -164,9 +164,7 @@ static int add(struct importer *m, struct record *r)
 /* What is over by now is nothing that could be missed. */
 static int add_key(struct importer *m, struct record *r)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    if (!r->op.expires_ms || r->op.expires_ms / 1000 > (uint64_t)t.tv_sec)
+    if (!r->op.expires_ms || r->op.expires_ms > clock_now_ms())
         return add(m, r);
     record_release(r);
     return 0;

@@ -1,31 +1,16 @@
 #include "auth/auth_int.h"
+#include "auth/config.h"
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/utf8.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-
-uint64_t auth_now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* --- configuration ---------------------------------------------------------------------------- */
-
-static bool id_ok(const char *id)
-{
-    size_t n = strlen(id);
-    return n && n <= 64 && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-_") == n &&
-           strcmp(id, "by-user-id") != 0;
-}
 
 static bool starts(const char *s, const char *with)
 {
@@ -39,23 +24,6 @@ static bool is_origin(const char *url)
     return *host && strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789-._:[]") == strlen(host);
 }
 
-static const char *wrong_provider(const struct auth_opts *opts, size_t at)
-{
-    const struct auth_provider_opts *p = &opts->providers[at];
-    if (!p->id || !id_ok(p->id))
-        return "an id has a-z, 0-9, - and _ only";
-    for (size_t i = 0; i < at; i++)
-        if (strcmp(opts->providers[i].id, p->id) == 0)
-            return "the same id twice";
-    if (!p->name || !*p->name || !utf8_valid(p->name, strlen(p->name)))
-        return "no name, or one that is no UTF-8";
-    if (!p->issuer || (!starts(p->issuer, "https://") && !starts(p->issuer, "http://")))
-        return "the issuer is no https: address";
-    if (!p->client_id || !*p->client_id || !p->client_secret || !*p->client_secret)
-        return "no client id or secret";
-    return NULL;
-}
-
 static bool check(const struct auth_opts *opts, char *err, size_t err_len)
 {
     if (opts->provider_count > AUTH_PROVIDERS_MAX) {
@@ -63,7 +31,7 @@ static bool check(const struct auth_opts *opts, char *err, size_t err_len)
         return false;
     }
     for (size_t i = 0; i < opts->provider_count; i++) {
-        const char *wrong = wrong_provider(opts, i), *id = opts->providers[i].id;
+        const char *wrong = auth_provider_wrong(opts->providers, i), *id = opts->providers[i].id;
         if (wrong) {
             snprintf(err, err_len, "provider %s: %s", id ? id : "", wrong);
             return false;
@@ -168,20 +136,6 @@ struct auth_provider *auth_provider_find(struct auth *a, struct http_str id)
         if (http_str_is(id, a->providers[i].opts->id))
             return &a->providers[i];
     return NULL;
-}
-
-void auth_put_providers(const struct auth *a, struct buf *json)
-{
-    for (size_t i = 0; i < a->opts.provider_count; i++) {
-        const struct auth_provider_opts *p = a->providers[i].opts;
-        json_t *one = json_pack("{s:s,s:s}", "id", p->id, "name", p->name);
-        char *text = one ? json_dumps(one, JSON_COMPACT) : NULL;
-        if (i)
-            buf_putc(json, ',');
-        buf_puts(json, text ? text : "{}");
-        free(text);
-        json_decref(one);
-    }
 }
 
 /* --- where we are ----------------------------------------------------------------------------- */

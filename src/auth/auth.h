@@ -62,8 +62,6 @@ void auth_free(struct auth *a);
 bool auth_is_on(const struct auth *a);
 /* "https://code.example.com", for this request: replaces `out`; false if it must not be answered (a Host that is not ours). */
 bool auth_origin(const struct auth *a, struct buf *out, const struct http_request *req);
-/* Appends a JSON object {"id":"name",...}: for the page's buttons. */
-void auth_put_providers(const struct auth *a, struct buf *json);
 
 /* Somebody who is signed in. Shared: valid until the last auth_person_unref(). */
 struct auth_person {

@@ -17,6 +17,7 @@
 #include "auth/cookie.h"
 #include "auth/jwt.h"
 #include "auth/oauth.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "net/fetch.h"
 #include "store/authjs.h"
@@ -27,8 +28,6 @@
 /* How long it is known that something was signed out: longer than any request that read it before can last. */
 #define SIGNED_OUT_MS (UINT64_C(5) * 60000)
 #define CALLBACK_URL_MAX 2048
-
-uint64_t auth_now_ms(void); /* since the epoch */
 
 /* --- operation.c ------------------------------------------------------------------------------ */
 

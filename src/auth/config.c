@@ -1,15 +1,18 @@
 #include "auth/config.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #define GITHUB_URL "https://github.com"
 
-/* In addresses and in Auth.js' keys. */
+/* In addresses and in Auth.js' keys, where one name is taken. */
 static bool id_ok(const char *id)
 {
     size_t n = strlen(id);
-    return n >= 1 && n <= 32 && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-_") == n;
+    return n >= 1 && n <= 32 && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-_") == n &&
+           strcmp(id, "by-user-id") != 0;
 }
 
 static bool url_ok(const char *url)
@@ -25,26 +28,36 @@ static bool url_ok(const char *url)
     return true;
 }
 
+const char *auth_provider_wrong(const struct auth_provider_opts *of, size_t at)
+{
+    const struct auth_provider_opts *o = &of[at];
+    if (!o->id || !id_ok(o->id))
+        return "\"id\" has to be 1 to 32 of a-z 0-9 - _";
+    for (size_t i = 0; i < at; i++)
+        if (strcmp(of[i].id, o->id) == 0)
+            return "two providers have the same \"id\"";
+    if (!o->name || !*o->name || !utf8_valid(o->name, strlen(o->name)))
+        return "\"name\" is empty, or no UTF-8";
+    if (!o->issuer || !url_ok(o->issuer))
+        return "the issuer, or the URL of GitHub, has to be https://...";
+    if (!o->client_id || !*o->client_id || !o->client_secret || !*o->client_secret)
+        return "a client id and a client secret are needed";
+    return NULL;
+}
+
 const char *auth_providers_add(struct auth_providers *p, const struct auth_provider_opts *one)
 {
-    struct auth_provider_opts o = *one;
-    if (!o.issuer && o.kind == AUTH_GITHUB)
-        o.issuer = GITHUB_URL;
     if (p->count == AUTH_PROVIDERS_MAX)
         return "too many providers";
-    if (!o.id || !id_ok(o.id))
-        return "\"id\" has to be 1 to 32 of a-z 0-9 - _";
-    for (size_t i = 0; i < p->count; i++)
-        if (strcmp(p->of[i].id, o.id) == 0)
-            return "two providers have the same \"id\"";
-    if (!o.issuer || !url_ok(o.issuer))
-        return "the issuer, or the URL of GitHub, has to be https://...";
-    if (!o.client_id || !*o.client_id || !o.client_secret || !*o.client_secret)
-        return "a client id and a client secret are needed";
-    if (!o.name || !*o.name)
-        o.name = o.kind == AUTH_GITHUB ? "GitHub" : o.id;
-    p->of[p->count++] = o;
-    return NULL;
+    struct auth_provider_opts *o = &p->of[p->count];
+    *o = *one;
+    if (!o->issuer && o->kind == AUTH_GITHUB)
+        o->issuer = GITHUB_URL;
+    if (!o->name || !*o->name)
+        o->name = o->kind == AUTH_GITHUB ? "GitHub" : o->id;
+    const char *wrong = auth_provider_wrong(p->of, p->count);
+    p->count += !wrong;
+    return wrong;
 }
 
 static const char *read_one(struct auth_providers *p, json_t *j)

@@ -21,6 +21,8 @@ struct auth_providers {
     json_t *file;
 };
 
+/* What is wrong with of[at], also beside those before it; or NULL. */
+const char *auth_provider_wrong(const struct auth_provider_opts *of, size_t at);
 /* Adds those of a file. False with a reason in err, which has none of its secrets. */
 bool auth_providers_read(struct auth_providers *p, const char *path, char *err, size_t err_len);
 /* Adds one, checked; the strings are borrowed. NULL, or what is wrong. */

@@ -88,7 +88,7 @@ struct auth_query *session_find(struct auth *a, const void *token, size_t len,
         q->a = a;
         q->found = found;
         q->udata = udata;
-        q->began_ms = auth_now_ms();
+        q->began_ms = clock_now_ms();
         buf_append(&q->token, token, len);
         list_append(&a->queries, &q->node);
         q->op = op_get(a, &key, session_read, q);
@@ -367,7 +367,7 @@ static struct auth_op *mark(struct auth_exchange *x, const char *of, uint64_t si
     buf_printf(&value, "%llu", (unsigned long long)signed_out_ms);
     user_signed_out_key(&x->key, of);
     struct auth_op *o =
-        op_set(x->a, &x->key, &value, auth_now_ms() + SIGNED_OUT_MS, false, then, then ? x : NULL);
+        op_set(x->a, &x->key, &value, clock_now_ms() + SIGNED_OUT_MS, false, then, then ? x : NULL);
     buf_release(&value);
     return o;
 }
@@ -376,7 +376,7 @@ static void mark_session(struct auth_exchange *x)
 {
     char hash[AUTH_HASH_HEX];
     auth_sha256_hex(hash, x->token.data, x->token.len);
-    x->op = mark(x, hash, auth_now_ms(), delete_session);
+    x->op = mark(x, hash, clock_now_ms(), delete_session);
 }
 
 static void user_marked(struct store_op *op, void *udata)
@@ -438,7 +438,7 @@ static void end_former(struct auth_exchange *x)
     struct buf key = x->key;
     x->key = (struct buf){0};
     auth_sha256_hex(hash, x->former.data, x->former.len);
-    mark(x, hash, auth_now_ms(), NULL);
+    mark(x, hash, clock_now_ms(), NULL);
     op_delete(x->a, &key, NULL, NULL);
     buf_release(&key);
     if (x->a->opts.signed_out)
@@ -466,7 +466,7 @@ void session_begin(struct auth_exchange *x)
 {
     struct authjs_session s = {0};
     struct buf value = {0};
-    uint64_t now = auth_now_ms();
+    uint64_t now = clock_now_ms();
     /* Another server, whose clock is ahead, may have signed them out everywhere a moment from now. */
     uint64_t began = now > x->user.signed_out_ms ? now : x->user.signed_out_ms;
     buf_clear(&x->token);

@@ -35,7 +35,7 @@ static void put_state_cookie(struct auth_exchange *x)
     char *text = all ? json_dumps(all, JSON_COMPACT) : NULL;
     if (!text)
         abort(); /* all of it is ASCII: out of memory */
-    auth_seal(&sealed, x->a->state_key, text, strlen(text), auth_now_ms() + STATE_MS);
+    auth_seal(&sealed, x->a->state_key, text, strlen(text), clock_now_ms() + STATE_MS);
     exchange_cookie(x, COOKIE_STATE, buf_str(&sealed), STATE_MS / 1000);
     buf_release(&sealed);
     free(text);
@@ -172,7 +172,7 @@ static void verify(struct auth_exchange *x, bool ok)
     struct jwt_expect expect = {.issuer = p->opts->issuer,
                                 .client_id = p->opts->client_id,
                                 .nonce = buf_str(&x->nonce),
-                                .now_ms = auth_now_ms()};
+                                .now_ms = clock_now_ms()};
     int result =
         jwt_verify(&claims, p->keys, x->tokens.id_token.data, x->tokens.id_token.len, &expect);
     if (result == JWT_UNKNOWN_KEY && !x->keys_renewed) {
@@ -283,7 +283,7 @@ static void use_state(struct auth_exchange *x)
     buf_clear(&x->key);
     buf_printf(&x->key, "sign-in:%s", hash);
     auth_random(&x->mark, 16);
-    x->op = op_set(x->a, &x->key, &x->mark, auth_now_ms() + STATE_MS + 60000, true, marked, x);
+    x->op = op_set(x->a, &x->key, &x->mark, clock_now_ms() + STATE_MS + 60000, true, marked, x);
 }
 
 static bool take(const json_t *all, const char *name, struct buf *out)
@@ -300,7 +300,7 @@ static bool read_state(struct auth_exchange *x, const struct http_request *req)
     struct http_str cookie = cookie_get(req, auth_cookie_name(x->a, COOKIE_STATE));
     struct buf opened = {0}, provider = {0};
     json_t *all = NULL;
-    if (cookie.p && auth_unseal(&opened, x->a->state_key, cookie.p, cookie.len, auth_now_ms()) &&
+    if (cookie.p && auth_unseal(&opened, x->a->state_key, cookie.p, cookie.len, clock_now_ms()) &&
         opened.len)
         all = json_loadb((const char *)opened.data, opened.len, 0, NULL);
     bool ok = all && take(all, "provider", &provider) && take(all, "state", &x->state) &&

@@ -163,7 +163,7 @@ static void change(struct auth_exchange *x, struct authjs_user *u)
         copy(&u->image, &x->profile.image);
     if (x->change.email) {
         copy(&u->email, &x->profile.email);
-        u->verified_ms = auth_now_ms();
+        u->verified_ms = clock_now_ms();
     }
     if (u->signed_out_ms < x->signed_out_ms)
         u->signed_out_ms = x->signed_out_ms;
@@ -385,7 +385,7 @@ static void make_user(struct auth_exchange *x, enum owner found)
     copy(&x->user.name, &x->profile.name);
     copy(&x->user.email, &x->profile.email);
     copy(&x->user.image, &x->profile.image);
-    x->user.verified_ms = x->profile.email.len ? auth_now_ms() : 0;
+    x->user.verified_ms = x->profile.email.len ? clock_now_ms() : 0;
     authjs_write_user(&value, &x->user, NULL);
     x->op = op_set(x->a, user_key(x, &x->user.id), &value, 0, false, made, x);
     buf_release(&value);

@@ -48,8 +48,6 @@ void policy_read(struct policy *p, const struct store_op *op)
     p->restricted = op->has_emails;
     if (op->has_emails && !emails_read(&p->emails, op->emails.data, op->emails.len))
         log_error("nobody is admitted, authorizedEmails cannot be read", LOG_STR("name", op->id));
-    if (op->kind == STORE_AUTHORIZE)
-        return;
     p->links = xcalloc(op->link_count, sizeof(*p->links));
     p->link_count = op->link_count;
     for (size_t i = 0; i < op->link_count; i++)
@@ -71,7 +69,7 @@ bool policy_admits(const struct policy *p, const struct auth_person *person)
 }
 
 /* The hashes are no secret: who knows one has not got the token. */
-bool policy_has_link(const struct policy *p, const char *hash)
+static bool policy_has_link(const struct policy *p, const char *hash)
 {
     for (size_t i = 0; i < p->link_count; i++)
         if (strcmp(p->links[i], hash) == 0)
@@ -83,7 +81,7 @@ bool policy_has_link(const struct policy *p, const char *hash)
 
 bool room_admits(const struct room *r, const struct client *c, const char **why)
 {
-    if (*c->link) {
+    if (c->link) {
         *why = "this link was revoked";
         return policy_has_link(&r->policy, c->link);
     }
@@ -199,7 +197,7 @@ static void forget(struct client *c, const char *why)
     list_remove(&c->known);
     if (!r)
         return;
-    if (r->policy.restricted && !*c->link)
+    if (r->policy.restricted && !c->link)
         room_cut_off(c, WS_UNAUTHORIZED, why);
     else
         room_cut_off(c, WS_RESTART, why);
@@ -221,7 +219,6 @@ void access_signed_out(struct server *s, const char *session, const char *user_i
     }
 }
 
-/* Who says so is one of ours, but what it is about may have been signed in again since: so it is looked up. */
 void access_heard(struct server *s, const struct feed_news *news)
 {
     const uint8_t *d = news->data.data;

@@ -4,15 +4,16 @@
  *
  * The texts and codes of update and authorize are those of the original.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/percent.h"
+#include "server/link_about.h"
 #include "server/server_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define BODY_MAX ((size_t)64 * 1024)
 /* The original's own limit. */
@@ -238,13 +239,6 @@ static void link_added(struct store_op *op)
     finish_json(v, json_pack("{s:o, s:s}", "link", link, "hash", buf_str(&op->data)));
 }
 
-static json_int_t now_ms(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return (json_int_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void link_ready(struct visit *v, enum visit_result result)
 {
     const char *label = json_string_value(json_object_get(v->body, "label"));
@@ -256,17 +250,12 @@ static void link_ready(struct visit *v, enum visit_result result)
         return;
     }
     char hash[AUTH_HASH_HEX];
-    json_t *about = json_pack("{s:s*, s:s*, s:I}", "label", label && *label ? label : NULL, "by",
-                              p && *p->email ? p->email : NULL, "at", now_ms());
-    char *s = json_dumps(about, JSON_COMPACT);
     v->op.kind = STORE_LINK_ADD;
     v->op.id = v->name;
     auth_random(&v->op.language, LINK_TOKEN_BYTES);
     auth_sha256_hex(hash, v->op.language.data, v->op.language.len);
     buf_puts(&v->op.data, hash);
-    buf_puts(&v->op.text, s);
-    free(s);
-    json_decref(about);
+    link_about_write(&v->op.text, label, p ? p->email : NULL, clock_now_ms());
     v->detached = true;
     visit_store(v, link_added);
 }
@@ -278,21 +267,30 @@ static int newer(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+static json_t *text_or_none(const struct buf *b)
+{
+    return b->len ? json_stringn((const char *)b->data, b->len) : NULL;
+}
+
+static json_t *link_json(const struct store_link *l)
+{
+    struct link_about about;
+    link_about_read(&about, l->about.data, l->about.len);
+    json_t *j =
+        json_pack("{s:s, s:o*, s:o*, s:I}", "hash", l->hash, "label", text_or_none(&about.label),
+                  "by", text_or_none(&about.by), "at", (json_int_t)about.at_ms);
+    link_about_release(&about);
+    return j;
+}
+
 static void links_read(struct store_op *op)
 {
     struct visit *v = op->udata;
     if (failed(v))
         return;
     json_t **all = xcalloc(op->link_count, sizeof(json_t *)), *list = json_array();
-    for (size_t i = 0; i < op->link_count; i++) {
-        const struct store_link *l = &op->links[i];
-        all[i] = json_loadb((char *)l->about.data, l->about.len, 0, NULL);
-        if (!json_is_object(all[i])) {
-            json_decref(all[i]);
-            all[i] = json_object();
-        }
-        json_object_set_new(all[i], "hash", json_string(l->hash));
-    }
+    for (size_t i = 0; i < op->link_count; i++)
+        all[i] = link_json(&op->links[i]);
     qsort(all, op->link_count, sizeof(json_t *), newer);
     for (size_t i = 0; i < op->link_count; i++)
         json_array_append_new(list, all[i]);

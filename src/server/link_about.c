@@ -1,6 +1,7 @@
 #include "server/link_about.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 static void read_string(struct buf *out, const json_t *about, const char *member)
 {
@@ -16,6 +17,17 @@ void link_about_read(struct link_about *out, const void *json, size_t len)
     *out = (struct link_about){.at_ms = at > 0 ? (uint64_t)at : 0};
     read_string(&out->label, about, "label");
     read_string(&out->by, about, "by");
+    json_decref(about);
+}
+
+void link_about_write(struct buf *out, const char *label, const char *by, uint64_t at_ms)
+{
+    json_t *about = json_pack("{s:s*, s:s*, s:I}", "label", label && *label ? label : NULL, "by",
+                              by && *by ? by : NULL, "at", (json_int_t)at_ms);
+    char *text = json_dumps(about, JSON_COMPACT);
+    buf_clear(out);
+    buf_puts(out, text ? text : "{}");
+    free(text);
     json_decref(about);
 }
 

@@ -14,6 +14,8 @@ struct link_about {
 
 /* Fills *out, for the caller to release. What makes no sense is not known. */
 void link_about_read(struct link_about *out, const void *json, size_t len);
+/* Replaces `out`. NULL or "": not known. */
+void link_about_write(struct buf *out, const char *label, const char *by, uint64_t at_ms);
 void link_about_release(struct link_about *a);
 
 #endif

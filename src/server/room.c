@@ -259,7 +259,9 @@ void room_changed(struct room *r, bool here)
 
 void room_cut_off(struct client *c, int code, const char *reason)
 {
-    log_info("client cut off", LOG_STR("name", c->room->name), LOG_STR("peer", conn_peer(c->conn)),
+    char from[NET_ADDRESS_SIZE];
+    net_address_write(from, &c->address);
+    log_info("client cut off", LOG_STR("name", c->room->name), LOG_STR("peer", from),
              LOG_INT("code", code), LOG_STR("reason", reason));
     ws_close(c->conn, code, reason);
     room_leave(c);
@@ -373,7 +375,7 @@ static void updated(struct client *c, const uint8_t *data, size_t len)
 {
     const char *why;
     int code;
-    if (*c->link) /* they may only watch, whatever they send */
+    if (c->link) /* they may only watch, whatever they send */
         return;
     if ((code = room_update(c, data, len, &why)))
         room_cut_off(c, code, why);

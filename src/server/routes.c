@@ -217,6 +217,7 @@ void client_free(struct client *c)
     list_remove(&c->owed);
     list_remove(&c->known);
     auth_person_unref(c->person);
+    free(c->link);
     buf_release(&c->early);
     free(c);
 }
@@ -521,6 +522,7 @@ static void raw_watches(struct store_op *op)
 
 static void watch(struct visit *v, struct http_str token, void (*found)(struct store_op *op))
 {
+    v->client->link = xmalloc(AUTH_HASH_HEX);
     auth_sha256_hex(v->client->link, token.p, token.len);
     v->op.kind = STORE_LINK_FIND;
     buf_puts(&v->op.data, v->client->link);

@@ -85,16 +85,17 @@ enum client_kind {
 struct client {
     enum client_kind kind;
     struct conn *conn;
-    struct room *room;                  /* NULL: cut off from it */
-    struct list node;                   /* in the room's members, or its readers */
-    struct auth_person *person;         /* NULL: nobody that is known */
-    struct net_address address;         /* whose it is, as far as proxies are trusted */
-    bool limited;                       /* rate limits are for them */
-    struct auth_query *query;           /* under way */
-    bool rechecking;                    /* it is access.c's */
-    struct auth_exchange *exchange;     /* CLIENT_AUTH */
-    struct visit *visit;                /* CLIENT_VISIT, CLIENT_UPDATE */
-    char link[STORE_LINK_HASH_LEN + 1]; /* who has it may only watch; "" : they have the name */
+    struct room *room;              /* NULL: cut off from it */
+    struct list node;               /* in the room's members, or its readers */
+    struct auth_person *person;     /* NULL: nobody that is known */
+    struct net_address address;     /* whose it is, as far as proxies are trusted */
+    bool limited;                   /* rate limits are for them */
+    struct auth_query *query;       /* under way */
+    bool rechecking;                /* it is access.c's */
+    struct auth_exchange *exchange; /* CLIENT_AUTH */
+    struct visit *visit;            /* CLIENT_VISIT, CLIENT_UPDATE */
+    char *
+        link; /* hash of the one they have, by which they may only watch; NULL: they have the name */
     /* CLIENT_SOCKET */
     bool receipts;
     struct awareness_identity identity; /* points into `person` */
@@ -192,11 +193,10 @@ struct room {
 void access_init(struct server *s);
 void access_release(struct server *s);
 void policy_release(struct policy *p);
-/* Of LOAD, ACCESS or AUTHORIZE: replaces it. */
+/* Of LOAD or ACCESS: replaces it. */
 void policy_read(struct policy *p, const struct store_op *op);
 void policy_copy(struct policy *out, const struct policy *p);
 bool policy_admits(const struct policy *p, const struct auth_person *person);
-bool policy_has_link(const struct policy *p, const char *hash);
 /* Whether they may be in this room, which is live; else why not. */
 bool room_admits(const struct room *r, const struct client *c, const char **why);
 /* Reads again who may enter, and cuts off who may not. */

@@ -3,12 +3,12 @@
  * operations is one transaction; each write in it is a savepoint, so that one that fails does not
  * take the others with it. docs/storage.md has the tables; sqlite_file.c opens the file.
  */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/sqlite_int.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define LIST_MOST "500"
 /* Expired values that each STORE_SET removes: more than it adds, so that they get fewer. */
@@ -172,9 +172,7 @@ static struct buf *add(struct buf **list, size_t *count)
 
 static int64_t now_ms(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)clock_now_ms();
 }
 
 static void fail(struct sqlite_store *s, struct store_op *op, int rc)

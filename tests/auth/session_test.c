@@ -16,7 +16,7 @@ static const char *session_key(void)
 static void make_older(uint64_t ms)
 {
     char value[300], expires[AUTHJS_DATE_SIZE];
-    authjs_write_date(expires, auth_now_ms() + SESSION_MS - ms);
+    authjs_write_date(expires, clock_now_ms() + SESSION_MS - ms);
     CHECK_EQ(whois(), AUTH_KNOWN);
     snprintf(value, sizeof(value),
              "{\"sessionToken\":\"%s\",\"userId\":\"%s\",\"expires\":\"%s\",\"extra\":1}",
@@ -72,12 +72,12 @@ TEST(session_of_more_than_a_day_is_renewed)
     CHECK_EQ(ans.status, 200);
     CHECK_STR(header("Set-Cookie"), "");
     CHECK(session_expires() == before);
-    uint64_t now = auth_now_ms();
+    uint64_t now = clock_now_ms();
     get("/api/auth/session");
     CHECK(strstr(header("Set-Cookie"), "Max-Age=2592000"));
     CHECK_STR(cookie(SESSION), token);
     uint64_t after = session_expires();
-    CHECK(after >= now + SESSION_MS && after <= auth_now_ms() + SESSION_MS);
+    CHECK(after >= now + SESSION_MS && after <= clock_now_ms() + SESSION_MS);
     CHECK(stored_expires(session_key()) == after);
     CHECK(strstr(stored("%s", session_key()), "\"extra\":1"));
     authjs_write_date(expires, after);
@@ -95,7 +95,7 @@ TEST(session_that_is_over_is_nobodys)
     world_start(NULL);
     CHECK(sign_in("github", "/"));
     make_older(SESSION_MS - 50);
-    while (auth_now_ms() <= session_expires())
+    while (clock_now_ms() <= session_expires())
         ;
     is_nobody();
     world_stop();
@@ -253,7 +253,7 @@ TEST(session_that_began_when_everybody_was_signed_out_is_valid)
         CHECK_EQ(whois(), i ? AUTH_NOBODY : AUTH_KNOWN);
     }
     /* By another server, whose clock is ahead. */
-    uint64_t ahead = auth_now_ms() + 60000;
+    uint64_t ahead = clock_now_ms() + 60000;
     authjs_write_date(at, ahead);
     snprintf(value, sizeof(value), "{\"id\":\"%s\",\"signedOutAt\":\"%s\"}", key + 5, at);
     put_stored(key, value);
@@ -289,7 +289,7 @@ TEST(session_is_not_brought_back_by_a_change_of_the_user)
     CHECK(sign_in("github", "/"));
     CHECK_EQ(whois(), AUTH_KNOWN);
     struct auth_person *p = auth_person_ref(w.person);
-    uint64_t now = auth_now_ms();
+    uint64_t now = clock_now_ms();
     snprintf(key, sizeof(key), "signed-out:%s", p->id);
     snprintf(value, sizeof(value), "%llu", (unsigned long long)now + 1);
     put_stored(key, value);

@@ -148,7 +148,7 @@ static void put_id_token(struct buf *out)
     uint8_t signature[64];
     size_t n = sizeof(signature);
     json_t *c = who(!fake.email_by_userinfo);
-    json_int_t now = (json_int_t)(auth_now_ms() / 1000);
+    json_int_t now = (json_int_t)(clock_now_ms() / 1000);
     put_member(c, "iss", w.issuer);
     put_member(c, "aud", fake.audience ? fake.audience : "client-oidc");
     put_member(c, "nonce", fake.nonce ? fake.nonce : fake.got_nonce);

@@ -20,7 +20,7 @@ static const char *member(const json_t *all, const char *name)
 TEST(sign_in_with_github)
 {
     world_start(NULL);
-    uint64_t before = auth_now_ms();
+    uint64_t before = clock_now_ms();
     CHECK(sign_in("github", "/room?a=b#c"));
     CHECK_STR(fake.scope, "read:user user:email");
     CHECK_STR(fake.got_nonce, "");
@@ -54,7 +54,7 @@ TEST(sign_in_with_github)
     CHECK_STR(member(s, "userId"), user);
     uint64_t expires = 0;
     CHECK(authjs_read_date(&expires, member(s, "expires"), strlen(member(s, "expires"))));
-    CHECK(expires >= before + SESSION_MS && expires <= auth_now_ms() + SESSION_MS);
+    CHECK(expires >= before + SESSION_MS && expires <= clock_now_ms() + SESSION_MS);
     CHECK(stored_expires(key) == expires);
     json_decref(s);
 
@@ -218,11 +218,11 @@ TEST(sign_in_with_a_state_that_is_over_is_refused)
     const char *back = go_to_provider("github", "/");
     struct buf opened = {0}, sealed = {0};
     const char *now = cookie("next-auth.state");
-    CHECK(auth_unseal(&opened, w.auth->state_key, now, strlen(now), auth_now_ms()));
-    CHECK(
-        auth_unseal(&sealed, w.auth->state_key, now, strlen(now), auth_now_ms() + STATE_MS - 5000));
-    CHECK(!auth_unseal(&sealed, w.auth->state_key, now, strlen(now), auth_now_ms() + STATE_MS));
-    auth_seal(&sealed, w.auth->state_key, opened.data, opened.len, auth_now_ms() - 1);
+    CHECK(auth_unseal(&opened, w.auth->state_key, now, strlen(now), clock_now_ms()));
+    CHECK(auth_unseal(&sealed, w.auth->state_key, now, strlen(now),
+                      clock_now_ms() + STATE_MS - 5000));
+    CHECK(!auth_unseal(&sealed, w.auth->state_key, now, strlen(now), clock_now_ms() + STATE_MS));
+    auth_seal(&sealed, w.auth->state_key, opened.data, opened.len, clock_now_ms() - 1);
     set_cookie("next-auth.state", buf_str(&sealed));
     get(back);
     goes_nowhere("Verification");
