@@ -53,18 +53,23 @@ void guard_who(struct server *s, struct client *c, const struct http_request *re
     c->limited = proxied || !net_address_is_loopback(&c->address);
 }
 
+uint32_t guard_take_session(struct server *s, enum limit limit, const struct client *c)
+{
+    if (!c->limited || !c->person)
+        return 0;
+    return limiter_take(s->limits[limit], c->person->session, strlen(c->person->session),
+                        net_now_us() / 1000);
+}
+
 /* Both are asked, so that neither is spared by the other. */
 uint32_t guard_take(struct server *s, enum limit limit, const struct client *c)
 {
-    uint64_t now = net_now_us() / 1000;
-    uint32_t wait = 0, wait_session = 0;
     struct net_address group = net_address_group(&c->address);
     if (!c->limited)
         return 0;
-    wait = limiter_take(s->limits[limit], group.bytes, sizeof(group.bytes), now);
-    if (c->person)
-        wait_session =
-            limiter_take(s->limits[limit], c->person->session, strlen(c->person->session), now);
+    uint32_t wait =
+        limiter_take(s->limits[limit], group.bytes, sizeof(group.bytes), net_now_us() / 1000);
+    uint32_t wait_session = guard_take_session(s, limit, c);
     return wait > wait_session ? wait : wait_session;
 }
 

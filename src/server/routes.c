@@ -407,7 +407,14 @@ static void socket_known(enum auth_known result, struct auth_person *p, void *ud
     }
     if (result == AUTH_KNOWN)
         access_identify(s, c, p);
-    socket_join(s, c, req, name);
+    uint32_t wait = guard_take_session(s, LIMIT_CONNECT, c);
+    if (!wait) {
+        socket_join(s, c, req, name);
+        return;
+    }
+    struct conn *conn = c->conn;
+    client_free(c); /* before the answer, with which the next request may come */
+    guard_refuse(conn, wait);
 }
 
 static void socket_identify(struct visit *v)

@@ -216,6 +216,8 @@ void access_recheck(struct server *s);
 /* guard.c */
 /* Takes one of a limit; 0, or the ms until there is another. */
 uint32_t guard_take(struct server *s, enum limit limit, const struct client *c);
+/* Of the session's alone: it became known after the address was asked. */
+uint32_t guard_take_session(struct server *s, enum limit limit, const struct client *c);
 void guard_who(struct server *s, struct client *c, const struct http_request *req);
 bool guard_origin(const struct server *s, const struct http_request *req);
 void guard_init(struct server *s);

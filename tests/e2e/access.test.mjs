@@ -539,6 +539,17 @@ test('rate limits count the address that a trusted proxy tells, and no other', a
     assert.deepEqual(ends.map(e => Boolean(e.open)), ends.map((_, i) => i < 8), JSON.stringify(ends))
     for (const end of ends.slice(8)) assert.ok(end.status === 429 || end.code === 1013, JSON.stringify(end))
     assert.ok((await connecting({})).every(e => e.open), 'connections of this machine')
+    // One session is one person, wherever they say that they are.
+    const roaming = agent()
+    await roaming.signIn(server.origin, 'github', 'ada')
+    const moves = await tries(10, async i => {
+      roaming.headers = from(`192.0.2.${i}`)
+      const socket = roaming.socket(`${server.ws}/four1`)
+      const end = await Promise.race([socket.end, opened(socket).then(() => ({ open: true }), () => socket.end)])
+      socket.terminate()
+      return end
+    })
+    assert.deepEqual(moves.map(e => Boolean(e.open)), moves.map((_, i) => i < 8), JSON.stringify(moves))
   } finally { await server.stop() }
 
   // Nobody is trusted, or somebody else: then the header is nobody's word.
