@@ -93,7 +93,7 @@ int main(int argc, char **argv)
         puts("bytecrowds " BYTECROWDS_VERSION);
         break;
     case CONFIG_ERROR:
-        fprintf(stderr, "bytecrowds: %s\n", err);
+        say("%s", err);
         code = 2;
         break;
     case CONFIG_RUN:
