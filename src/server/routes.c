@@ -494,7 +494,7 @@ static struct http_str bearer_token(const struct http_request *req)
     return (struct http_str){v.p + bare.len, v.len - bare.len};
 }
 
-/* What the link stands for, into v->name; false if it was answered. */
+/* What the link stands for, into v->name; false if there is no such link, or nobody knows. */
 static bool link_found(struct visit *v)
 {
     const struct store_op *op = &v->op;
