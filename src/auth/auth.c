@@ -90,7 +90,9 @@ struct auth *auth_new(const struct auth_opts *opts, struct net_loop *loop,
     list_init(&a->queries);
     list_init(&a->exchanges);
     make_secret(a);
-    auth_key_of(a->state_key, a->secret.data, a->secret.len, "bytecrowds sign-in");
+    /* The first use of OpenSSL costs milliseconds and megabytes, which nobody needs who cannot sign in. */
+    if (auth_is_on(a))
+        auth_key_of(a->state_key, a->secret.data, a->secret.len, "bytecrowds sign-in");
     for (size_t i = 0; i < opts->provider_count; i++) {
         struct auth_provider *p = &a->providers[i];
         p->a = a;
